@@ -1,0 +1,171 @@
+package trace
+
+import (
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Names of the trace events that tell the exits apart.
+const (
+	eventRegister    = "register"     // register_netdevice() entered
+	eventRegisterRet = "register_ret" // register_netdevice() returned
+	eventInitRet     = "init_ret"     // the kind's ndo_init returned
+	eventIndexRet    = "index_ret"    // dev_index_reserve() returned
+	eventNotify      = "notify"       // netdev notifier chain entered
+	eventNotifyRet   = "notify_ret"   // netdev notifier chain returned
+	eventKobjectRet  = "kobject_ret"  // netdev_register_kobject() returned
+)
+
+// Registration is the set of probes by which the exit of register_netdevice()
+// is known. All are in net/core/dev.c but netdev_register_kobject(), which is in
+// net/core/net-sysfs.c. dev_index_reserve() came with the index xarray in 6.6.
+var Registration = []Probe{
+	{eventRegister, "register_netdevice", false, "dev=$arg1:x64"},
+	{eventRegisterRet, "register_netdevice", true, "ret=$retval:s32"},
+	{eventIndexRet, "dev_index_reserve", true, "ret=$retval:s32"},
+	{eventNotify, "call_netdevice_notifiers_info", false, "val=$arg1:u64"},
+	{eventNotifyRet, "call_netdevice_notifiers_info", true, "ret=$retval:s32"},
+	{eventKobjectRet, "netdev_register_kobject", true, "ret=$retval:s32"},
+}
+
+// Init is the probe on a kind's ndo_init. Event names are unique, so the kind's
+// name is part of it; [Exits] goes by the prefix.
+func Init(kind, symbol string) Probe {
+	return Probe{InitEvent(kind), symbol, true, "ret=$retval:s32"}
+}
+
+// InitEvent is the event of the kind's ndo_init, for [Tracer.Has].
+func InitEvent(kind string) string { return eventInitRet + "_" + kind }
+
+// Values of enum netdev_cmd, include/linux/netdevice.h; the same on all lines.
+const (
+	netdevRegister = 5
+	netdevPostInit = 17
+)
+
+// notifyStop is NOTIFY_STOP_MASK of include/linux/notifier.h.
+const notifyStop = 0x8000
+
+// An Exit names the place where register_netdevice() returned an error, as the
+// documentation numbers them.
+type Exit string
+
+// The exits of register_netdevice(), net/core/dev.c, in the order of its code.
+const (
+	Before    Exit = "E-1"  // the device never got as far as register_netdevice()
+	OK        Exit = "ok"   // it was registered
+	Name      Exit = "E2"   // dev_get_valid_name()
+	NameNode  Exit = "E3"   // netdev_name_node_head_alloc()
+	NdoInit   Exit = "E4"   // ndo_init
+	PcpuStats Exit = "E5"   // netdev_do_alloc_pcpu_stats()
+	Index     Exit = "E6"   // dev_index_reserve(), before 6.6 __dev_get_by_index()
+	PostInit  Exit = "E7"   // NETDEV_POST_INIT vetoed
+	Kobject   Exit = "E8"   // netdev_register_kobject()
+	Register  Exit = "E9"   // NETDEV_REGISTER vetoed
+	Late      Exit = "late" // registered, then refused by a later step
+)
+
+// A Return is how one call of register_netdevice() ended.
+type Return struct {
+	Device uint64 // address of the struct net_device
+	Exit   Exit
+	Errno  unix.Errno // 0 for OK
+}
+
+// call is a call of register_netdevice() that has not returned yet.
+type call struct {
+	device  uint64
+	initRan bool
+	exit    Exit  // the step that failed, once one did
+	notify  []int // events of the notifier chains entered and not left
+}
+
+// Exits returns how the calls of register_netdevice() in the record ended, in
+// the order in which they returned. Unless the kind's ndo_init is probed
+// ([Init]), its failure for want of memory cannot be told from [NameNode].
+func Exits(events []Event) []Return {
+	var calls []*call
+	var returns []Return
+	for _, e := range events {
+		if e.Name == eventRegister {
+			calls = append(calls, &call{device: uint64(e.Args["dev"])})
+			continue
+		}
+		if len(calls) == 0 {
+			continue
+		}
+		c := calls[len(calls)-1]
+		if e.Name != eventRegisterRet {
+			c.step(e)
+			continue
+		}
+		calls = calls[:len(calls)-1]
+		returns = append(returns, c.end(unix.Errno(-e.Args["ret"])))
+	}
+	return returns
+}
+
+// step notes one event inside the call.
+func (c *call) step(e Event) {
+	failed := e.Args["ret"] < 0
+	switch e.Name {
+	case eventNotify:
+		c.notify = append(c.notify, int(e.Args["val"]))
+		return
+	case eventNotifyRet:
+		c.leaveNotify(e.Args["ret"])
+		return
+	case eventIndexRet:
+		c.fail(Index, failed)
+	case eventKobjectRet:
+		c.fail(Kobject, failed)
+	}
+	if strings.HasPrefix(e.Name, eventInitRet) {
+		c.initRan = true
+		c.fail(NdoInit, e.Args["ret"] != 0) // a positive value is an error too: -EIO
+	}
+}
+
+func (c *call) leaveNotify(ret int64) {
+	if len(c.notify) == 0 {
+		return
+	}
+	event := c.notify[len(c.notify)-1]
+	c.notify = c.notify[:len(c.notify)-1]
+	switch event {
+	case netdevPostInit:
+		c.fail(PostInit, ret&notifyStop != 0)
+	case netdevRegister:
+		c.fail(Register, ret&notifyStop != 0)
+	}
+}
+
+// fail notes the first step that failed; what fails later is the unwinding.
+func (c *call) fail(exit Exit, failed bool) {
+	if failed && c.exit == "" {
+		c.exit = exit
+	}
+}
+
+// end tells the exit once the call returned. Steps without a probe of their own
+// are told apart by the errno: dev_get_valid_name() gives -EINVAL, -EEXIST or
+// -ENFILE for a name without a pattern, netdev_name_node_head_alloc() -ENOMEM,
+// and before 6.6 a busy index -EBUSY.
+func (c *call) end(errno unix.Errno) Return {
+	r := Return{Device: c.device, Exit: c.exit, Errno: errno}
+	switch {
+	case errno == 0:
+		r.Exit = OK
+	case r.Exit != "":
+	case errno == unix.EBUSY:
+		r.Exit = Index
+	case c.initRan:
+		r.Exit = PcpuStats
+	case errno == unix.ENOMEM:
+		r.Exit = NameNode
+	default:
+		r.Exit = Name
+	}
+	return r
+}
