@@ -1,0 +1,87 @@
+package device
+
+import (
+	"netdev.test/teardown/initramfs/rtnl"
+)
+
+// netlinkOp is a request to rtnetlink.
+type netlinkOp struct {
+	conn    *rtnl.Conn
+	request rtnl.Request
+}
+
+func (o netlinkOp) Do() error { return o.conn.Send(o.request) }
+
+func (o netlinkOp) Result(err error) error {
+	if err != nil {
+		return err
+	}
+	return o.conn.Ack()
+}
+
+// Netlink is the operation that sends one request.
+func Netlink(conn *rtnl.Conn, request rtnl.Request) Op { return netlinkOp{conn, request} }
+
+// plainFields are what every RTM_NEWLINK can choose.
+const plainFields = Name | Index | Namespace | Flags | Master | Queues
+
+// rtnetlink is the way to create a kind with RTM_NEWLINK, and the attributes of
+// IFLA_INFO_DATA that it needs.
+func rtnetlink(kind string, data ...rtnl.Attr) Way {
+	return Way{
+		Name:   "rtnetlink",
+		Chosen: plainFields,
+		New: func(e *Env, d Device) (Op, error) {
+			return newLink(e, d, kind, data)
+		},
+		Delete: deleteLink,
+	}
+}
+
+// pair is the way to create two connected devices with one RTM_NEWLINK. The
+// peer is described by the attribute peer of IFLA_INFO_DATA, which holds struct
+// ifinfomsg and its attributes.
+func pair(kind string, peer uint16) Way {
+	return Way{
+		Name:   "rtnetlink",
+		Chosen: plainFields | Peer,
+		New: func(e *Env, d Device) (Op, error) {
+			described, err := link(*d.Peer, "").Bytes()
+			if err != nil {
+				return nil, err
+			}
+			return newLink(e, d, kind, []rtnl.Attr{{Type: peer, Bytes: described}})
+		},
+		Delete: deleteLink,
+	}
+}
+
+func newLink(e *Env, d Device, kind string, data []rtnl.Attr) (Op, error) {
+	l := link(d, kind)
+	l.Data = data
+	request, err := l.New()
+	if err != nil {
+		return nil, err
+	}
+	return Netlink(e.Netlink, request), nil
+}
+
+func deleteLink(e *Env, d Device) (Op, error) {
+	request, err := rtnl.Link{Name: d.Name, Index: d.Index}.Delete()
+	if err != nil {
+		return nil, err
+	}
+	return Netlink(e.Netlink, request), nil
+}
+
+func link(d Device, kind string) rtnl.Link {
+	return rtnl.Link{
+		Name:     d.Name,
+		Index:    d.Index,
+		Kind:     kind,
+		NetNS:    d.NetNS,
+		Up:       d.Up,
+		Master:   d.Master,
+		TxQueues: d.TxQueues,
+	}
+}
