@@ -1,0 +1,234 @@
+// Package remains compares what user space sees of the kernel's devices before
+// and after a case: links, sysfs, procfs, debugfs, kernel threads, modules in
+// use and network namespaces. It sees what kmemleak cannot: objects that are
+// still on a list.
+package remains
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"netdev.test/teardown/initramfs/rtnl"
+)
+
+// places are the folders whose entries come and go with devices, with what an
+// entry there is. A folder that the kernel does not have is passed over.
+var places = []struct{ dir, what string }{
+	{"/sys/class/net", "sysfs class entry"},
+	{"/sys/devices/virtual/net", "sysfs device"},
+	{"/proc/sys/net/ipv4/conf", "IPv4 configuration (inetdev_init)"},
+	{"/proc/sys/net/ipv6/conf", "IPv6 configuration (ipv6_add_dev)"},
+	{"/proc/sys/net/ipv4/neigh", "ARP parameters (neigh_parms_alloc)"},
+	{"/proc/sys/net/ipv6/neigh", "ND parameters (neigh_parms_alloc)"},
+	{"/proc/net/dev_snmp6", "IPv6 statistics (snmp6_register_dev)"},
+	{"/proc/net/bonding", "bond in procfs (bond_create_proc_entry)"},
+	{"/sys/kernel/debug/bonding", "bond in debugfs (bond_debug_register)"},
+	{"/sys/kernel/debug/ref_tracker", "reference tracker (ref_tracker_dir_init)"},
+}
+
+// A Snapshot is what is there at one moment: for each thing, how many.
+type Snapshot map[Thing]int
+
+// A Thing is something that a device leaves behind unless it is torn down.
+type Thing struct {
+	What string // sort of thing
+	Name string
+}
+
+// Take looks at everything. The links are those of conn's namespace, the files
+// those of the caller's.
+func Take(conn *rtnl.Conn) (Snapshot, error) {
+	s := Snapshot{}
+	for _, look := range []func() error{
+		func() error { return s.links(conn) },
+		s.files,
+		s.threads,
+		s.modules,
+		s.namespaces,
+	} {
+		if err := look(); err != nil {
+			return nil, fmt.Errorf("look at what is there: %w", err)
+		}
+	}
+	return s, nil
+}
+
+func (s Snapshot) add(what, name string, n int) { s[Thing{what, name}] += n }
+
+// link is the sort of thing that explains most of the others: a device that is
+// still registered has all of them.
+const link = "link"
+
+// rank puts first what says most.
+func rank(c Change) int {
+	if c.What == link {
+		return 0
+	}
+	return 1
+}
+
+func (s Snapshot) links(conn *rtnl.Conn) error {
+	links, err := conn.Links()
+	if err != nil {
+		return err
+	}
+	for _, l := range links {
+		s.add(link, l.Name, 1)
+	}
+	return nil
+}
+
+func (s Snapshot) files() error {
+	for _, p := range places {
+		entries, err := os.ReadDir(p.dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			s.add(p.what, filepath.Join(p.dir, trackerName.ReplaceAllString(e.Name(), "@")), 1)
+		}
+	}
+	return nil
+}
+
+// trackerName matches the address in a ref_tracker file's name, which differs
+// with each device (ref_tracker_dir_debugfs() in lib/ref_tracker.c).
+var trackerName = regexp.MustCompile(`@[0-9a-fx]+`)
+
+// poolWorker matches the kernel threads that come and go by themselves: the
+// workers of a workqueue's pool. A rescuer (kworker/R-bond0) is not one of them.
+var poolWorker = regexp.MustCompile(`^kworker/(u?\d+:\d+|dying)`)
+
+// threads counts kernel threads by name. They are the children of kthreadd,
+// which has process number 2.
+func (s Snapshot) threads() error {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if _, err := strconv.Atoi(e.Name()); err != nil {
+			continue
+		}
+		stat, err := os.ReadFile(filepath.Join("/proc", e.Name(), "stat"))
+		if err != nil {
+			continue // it ended meanwhile
+		}
+		if name, ok := kernelThread(stat); ok && !poolWorker.MatchString(name) {
+			s.add("kernel thread", name, 1)
+		}
+	}
+	return nil
+}
+
+// kernelThread reads "2041 (name) S 2 …" of /proc/PID/stat.
+func kernelThread(stat []byte) (name string, ok bool) {
+	open, shut := bytes.IndexByte(stat, '('), bytes.LastIndexByte(stat, ')')
+	if open < 0 || shut < open {
+		return "", false
+	}
+	fields := strings.Fields(string(stat[shut+1:]))
+	return string(stat[open+1 : shut]), len(fields) > 1 && fields[1] == "2"
+}
+
+// modules counts who uses each module: a device that is gone must not hold its
+// driver.
+func (s Snapshot) modules() error {
+	text, err := os.ReadFile("/proc/modules")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(text)) {
+		// name size users …
+		fields := strings.Fields(line)
+		if len(fields) < 3 {
+			return fmt.Errorf("malformed line in /proc/modules: %q", line)
+		}
+		users, err := strconv.Atoi(fields[2])
+		if err != nil {
+			return fmt.Errorf("malformed line in /proc/modules: %q", line)
+		}
+		s.add("module loaded", fields[0], 1)
+		s.add("user of module", fields[0], users)
+	}
+	return nil
+}
+
+// namespaceObjects counts the objects of slab cache net_namespace in use. The
+// count is exact only with debugging on for this cache (slub_debug=F,net_namespace
+// on the kernel's command line), because then no cpu keeps a slab for itself.
+const namespaceObjects = "/sys/kernel/slab/net_namespace/objects"
+
+func (s Snapshot) namespaces() error {
+	text, err := os.ReadFile(namespaceObjects)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	// "3" or "3 N0=3"
+	count, _, _ := strings.Cut(strings.TrimSpace(string(text)), " ")
+	n, err := strconv.Atoi(count)
+	if err != nil {
+		return fmt.Errorf("malformed %s: %q", namespaceObjects, text)
+	}
+	s.add("network namespace", "net_namespace", n)
+	return nil
+}
+
+// A Change is a thing whose number is not what it was.
+type Change struct {
+	Thing
+	Before, After int
+}
+
+func (c Change) String() string {
+	switch {
+	case c.Before == 0 && c.After == 1:
+		return fmt.Sprintf("left behind: %s %s", c.What, c.Name)
+	case c.After == 0 && c.Before == 1:
+		return fmt.Sprintf("vanished: %s %s", c.What, c.Name)
+	}
+	return fmt.Sprintf("%s %s: %d before, %d after", c.What, c.Name, c.Before, c.After)
+}
+
+// Diff returns what changed since before, what says most first.
+func (s Snapshot) Diff(before Snapshot) []Change {
+	things := map[Thing]bool{}
+	for t := range maps.Keys(before) {
+		things[t] = true
+	}
+	for t := range maps.Keys(s) {
+		things[t] = true
+	}
+	var changes []Change
+	for t := range things {
+		if before[t] != s[t] {
+			changes = append(changes, Change{t, before[t], s[t]})
+		}
+	}
+	slices.SortFunc(changes, func(a, b Change) int {
+		return cmp.Or(
+			cmp.Compare(rank(a), rank(b)),
+			strings.Compare(a.What, b.What),
+			strings.Compare(a.Name, b.Name))
+	})
+	return changes
+}
