@@ -1,0 +1,100 @@
+package guest
+
+import (
+	"fmt"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+
+	"netdev.test/teardown/initramfs/rtnl"
+)
+
+// The device that occupies a name and an ifindex in the busy namespace. Kernels
+// before 7.2 look for an existing device in the namespace of the socket, so a
+// collision that register_netdevice() is to meet must be in another one.
+const (
+	BusyName  = "busy0"
+	BusyIndex = 4711
+)
+
+// A Namespace is a network namespace with a socket in it.
+type Namespace struct {
+	FD      int
+	Netlink *rtnl.Conn
+}
+
+// NewNamespace makes a namespace. The thread that made it is thrown away, so the
+// namespace lives until both descriptors are closed.
+func NewNamespace() (*Namespace, error) {
+	type made struct {
+		n   *Namespace
+		err error
+	}
+	result := make(chan made)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread stays in the namespace
+		n, err := unshare()
+		result <- made{n, err}
+	}()
+	m := <-result
+	return m.n, m.err
+}
+
+func unshare() (*Namespace, error) {
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		return nil, fmt.Errorf("make a network namespace: %w", err)
+	}
+	fd, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open the network namespace: %w", err)
+	}
+	c, err := rtnl.Dial()
+	if err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	return &Namespace{FD: fd, Netlink: c}, nil
+}
+
+// Close gives the namespace up. Its end is the kernel's business from then on,
+// in a worker (cleanup_net() in net/core/net_namespace.c).
+func (n *Namespace) Close() error {
+	if err := n.Netlink.Close(); err != nil {
+		return err
+	}
+	return unix.Close(n.FD)
+}
+
+// BusyNamespace makes a namespace in which [BusyName] and [BusyIndex] are in
+// use, for as long as the case lasts, and returns its descriptor.
+func (c *C) BusyNamespace() int {
+	n, err := NewNamespace()
+	c.Unless(err)
+	c.Env.OnClose(n.Close)
+	c.Unless(self.load("dummy"))
+	request, err := rtnl.Link{Name: BusyName, Index: BusyIndex, Kind: "dummy"}.New()
+	c.Unless(err)
+	c.Unless(n.Netlink.Do(request))
+	return n.FD
+}
+
+// deferredNamespaces is the list on which a kernel keeps the memory of dead
+// namespaces until cleanup_net() runs the next time (net_free() in
+// net/core/net_namespace.c, from 6.13 and in the stable kernels that took the
+// change). It makes one namespace too many normal.
+const deferredNamespaces = "defer_free_list"
+
+func (m *machine) defersNamespaces() bool {
+	_, ok := m.symbols[deferredNamespaces]
+	return ok
+}
+
+// flushNamespaces has cleanup_net() run once more. Where deaths are deferred,
+// the one namespace that it makes and drops is all that is kept afterwards.
+func flushNamespaces() error {
+	n, err := NewNamespace()
+	if err != nil {
+		return err
+	}
+	return n.Close()
+}

@@ -1,0 +1,214 @@
+package guest
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"netdev.test/teardown/initramfs/device"
+	"netdev.test/teardown/initramfs/fault"
+	"netdev.test/teardown/initramfs/rtnl"
+	"netdev.test/teardown/initramfs/trace"
+	"netdev.test/teardown/initramfs/verdict"
+)
+
+// An Outcome is what one operation came to.
+type Outcome struct {
+	Err     error
+	Returns []trace.Return // how the calls of register_netdevice() ended
+	Notices []rtnl.Notice  // link notifications in the initial namespace
+}
+
+// Refused reports whether the operation failed. That its answer was lost does not
+// mean that.
+func (o Outcome) Refused() bool { return o.Err != nil && !errors.Is(o.Err, rtnl.ErrNoAck) }
+
+// Errno returns the errno of a refusal, 0 when there is none.
+func (o Outcome) Errno() unix.Errno {
+	var errno unix.Errno
+	errors.As(o.Err, &errno)
+	return errno
+}
+
+// Exit returns the exit at which the operation was refused: the one by which the
+// last registration left or, when that one succeeded, [trace.Late].
+func (o Outcome) Exit() trace.Exit {
+	switch {
+	case len(o.Returns) == 0:
+		return trace.Before
+	case o.Returns[len(o.Returns)-1].Exit == trace.OK && o.Refused():
+		return trace.Late
+	}
+	return o.Returns[len(o.Returns)-1].Exit
+}
+
+// Do runs op under the deadline and returns what it came to.
+func (c *C) Do(op device.Op) Outcome {
+	c.watch.begin()
+	err := device.Run(op)
+	c.watch.finish()
+	return c.outcome(err)
+}
+
+// Must runs op, which the case needs and expects to succeed.
+func (c *C) Must(what string, op device.Op) Outcome {
+	o := c.Do(op)
+	if o.Refused() {
+		c.Find(verdict.Errno, fmt.Sprintf("%s: refused with %s", what, errorName(o.Err)), o.Err.Error())
+		c.stop()
+	}
+	return o
+}
+
+// Inject runs op with its n-th allocation failing. fired says that it had that
+// many.
+func (c *C) Inject(nth *fault.Nth, n int, op device.Op) (o Outcome, fired bool) {
+	c.Injection(n)
+	c.Unless(nth.Arm(n))
+	c.watch.begin()
+	err := op.Do()
+	left, failed := nth.Disarm()
+	err = op.Result(err)
+	c.watch.finish()
+	c.Injection(0)
+	c.Unless(failed)
+	o = c.outcome(err)
+	fired = left == 0
+	if fired {
+		c.count(o)
+	}
+	return o, fired
+}
+
+// count enters an injection into the result.
+func (c *C) count(o Outcome) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stuck {
+		return
+	}
+	c.result.Injections++
+	if o.Refused() {
+		c.result.Refused++
+	}
+}
+
+func (c *C) outcome(err error) Outcome {
+	o := Outcome{Err: err}
+	var lost error
+	if self.tracer != nil {
+		var events []trace.Event
+		if events, lost = self.tracer.Drain(); lost != nil {
+			c.Blind(verdict.Trigger, lost.Error())
+		}
+		o.Returns = trace.Exits(events)
+	}
+	if o.Notices, lost = self.listener.Notices(); lost != nil {
+		// An injected failure can hit the notification itself.
+		o.Notices = nil
+	}
+	c.reached(o)
+	return o
+}
+
+// reached counts the exits that were left by.
+func (c *C) reached(o Outcome) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stuck {
+		return
+	}
+	if c.result.Reached == nil {
+		c.result.Reached = map[string]int{}
+	}
+	for _, r := range o.Returns {
+		if r.Exit != trace.OK {
+			c.result.Reached[string(r.Exit)]++
+		}
+	}
+	registers := c.spec.Exit != "" // else what was refused is no registration
+	if exit := o.Exit(); registers && o.Refused() && (exit == trace.Before || exit == trace.Late) {
+		c.result.Reached[string(exit)]++
+	}
+}
+
+// CheckSilent is the notification oracle for a refused RTM_NEWLINK: it must not
+// have told anybody of the device that was asked for, own. A peer that was
+// registered before it may come, and then must go; so may own when only a later
+// step was refused.
+func (c *C) CheckSilent(o Outcome, own string, peers ...string) {
+	last := map[string]rtnl.Notice{}
+	for _, n := range o.Notices {
+		if n.Name == own && o.Exit() != trace.Late {
+			c.Find(verdict.Notify, fmt.Sprintf("a refused request emitted %s", noticeType(n)), notices(o))
+		}
+		last[n.Name] = n
+	}
+	for _, name := range append(peers, own) {
+		if n, told := last[name]; told && !n.Gone {
+			c.Find(verdict.Notify, "RTM_NEWLINK without RTM_DELLINK for a device that was refused", notices(o))
+		}
+	}
+}
+
+// CheckTold checks that each of names was announced (or, with gone, taken back).
+func (c *C) CheckTold(o Outcome, gone bool, names ...string) {
+	for _, name := range names {
+		told := false
+		for _, n := range o.Notices {
+			told = told || n.Name == name && n.Gone == gone
+		}
+		if !told {
+			c.Find(verdict.Notify, fmt.Sprintf("no %s for a device that was there", noticeType(rtnl.Notice{Gone: gone})), notices(o))
+		}
+	}
+}
+
+func noticeType(n rtnl.Notice) string {
+	verb, _, _ := strings.Cut(n.String(), " ")
+	return verb
+}
+
+func notices(o Outcome) string {
+	var lines []string
+	for _, n := range o.Notices {
+		lines = append(lines, n.String())
+	}
+	return strings.Join(lines, "\n")
+}
+
+// errorName is an error in words that do not change from run to run: the
+// errno's name where there is one.
+func errorName(err error) string {
+	var errno unix.Errno
+	if errors.As(err, &errno) {
+		return unix.ErrnoName(errno)
+	}
+	return err.Error()
+}
+
+// WantExit checks that the operation was refused at exit. Being refused
+// elsewhere proves nothing about it.
+func (c *C) WantExit(o Outcome, exit trace.Exit) {
+	if !o.Refused() {
+		c.Find(verdict.Errno, "a request that must be refused succeeded", "")
+	} else if o.Exit() != exit {
+		c.Blind(verdict.Trigger, fmt.Sprintf("the request was refused at %s, not at %s", o.Exit(), exit))
+	}
+}
+
+// WaitGone waits for the notification that the device is gone, which a worker
+// gives when it tears a namespace down.
+func (c *C) WaitGone(name string) {
+	c.watch.begin()
+	defer c.watch.finish()
+	for {
+		gone, err := self.listener.AwaitGone(name)
+		c.Unless(err)
+		if gone {
+			return
+		}
+	}
+}
