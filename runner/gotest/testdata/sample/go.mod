@@ -1,0 +1,3 @@
+module sample.test
+
+go 1.26
