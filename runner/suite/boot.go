@@ -1,0 +1,89 @@
+package suite
+
+import (
+	"context"
+	"io"
+	"strings"
+
+	"netdev.test/teardown/runner/vm"
+)
+
+// Booter starts guests.
+type Booter interface {
+	// Boot starts the guest with the given number, counted from 1, whose
+	// console goes to console. When ctx is done the guest is killed.
+	Boot(ctx context.Context, number int, console io.Writer) (Guest, error)
+}
+
+// Guest is a machine that runs the test binary. [vm.VM] is one.
+type Guest interface {
+	// Port returns the host's end of a port of package wire. Reads end with
+	// [io.EOF] when the guest is gone and all it wrote has been read.
+	Port(name string) io.ReadWriteCloser
+	NMI() error  // asks the kernel for a last word
+	Kill() error // ends the guest
+	// Wait returns when the guest is gone and its console has been written.
+	Wait() error
+}
+
+// DefaultAppend are the kernel arguments of a guest, besides those that
+// package vm gives every guest.
+var DefaultAppend = []string{
+	"oops=panic",   // a kernel that has oopsed proves nothing any more
+	"kmemleak=on",  // CONFIG_DEBUG_KMEMLEAK_DEFAULT_OFF
+	"slab_nomerge", // so that /sys/kernel/slab tells caches apart
+	// Exact object counts of net_namespace, because no cpu keeps a slab for
+	// itself; and failslab (A) for all caches but kmemleak's, which begin with
+	// "kmemleak_": kernels before 6.2 take that from here only.
+	"slub_debug=F,net_namespace;A," + admitted,
+	"nokaslr",                  // addresses that can be compared
+	"mitigations=off",          // slow, and not what is tested
+	"rcupdate.rcu_expedited=1", // teardown waits for grace periods all the time
+	"random.trust_cpu=on",      // do not wait for entropy
+	"no_timer_check",           // check_timer() panics when a busy host's emulated timer is late
+}
+
+// admitted are patterns that match the names of all slab caches but those of
+// kmemleak. A pattern of kmem_cache_flags() in mm/slub.c is a beginning of a
+// name, and a star.
+var admitted = func() string {
+	var patterns []string
+	for c := '!'; c <= 'z'; c++ {
+		if !strings.ContainsRune("*,;k", c) {
+			patterns = append(patterns, string(c)+"*")
+		}
+	}
+	for c := 'a'; c <= 'z'; c++ {
+		if c != 'm' {
+			patterns = append(patterns, "k"+string(c)+"*")
+		}
+	}
+	return strings.Join(append(patterns, "kmalloc*"), ",")
+}()
+
+// qemuBooter starts guests under QEMU.
+type qemuBooter struct{ config vm.Config }
+
+func qemu(c Config) qemuBooter {
+	args := c.Append
+	if args == nil {
+		args = DefaultAppend
+	}
+	return qemuBooter{vm.Config{
+		QEMU:      c.QEMU,
+		Kernel:    c.Kernel.Image,
+		Initramfs: c.Initramfs,
+		Append:    args,
+		Accel:     c.Accel,
+	}}
+}
+
+// Boot starts QEMU.
+func (b qemuBooter) Boot(ctx context.Context, _ int, console io.Writer) (Guest, error) {
+	b.config.Console = console
+	m, err := vm.Start(ctx, b.config)
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}

@@ -1,0 +1,133 @@
+package suite
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"netdev.test/teardown/initramfs/image"
+	"netdev.test/teardown/initramfs/verdict"
+	"netdev.test/teardown/runner/kernel"
+	"netdev.test/teardown/runner/result"
+	"netdev.test/teardown/runner/vm"
+)
+
+// Launch is a run from a kernel and a test binary on: it builds the image,
+// proves the accelerator, and runs the suite.
+type Launch struct {
+	Binary   string        // test binary of the suite
+	Args     []string      // of the test binary: -test.run=...
+	Kernel   kernel.Kernel // under test
+	Accel    vm.Accel      // "" to find out
+	VMs      int           // as in [Config]
+	Out      string        // folder for the results; "" for a new one in the cache
+	Stdout   io.Writer     // gets what go test prints
+	Issues   verdict.Issues
+	Command  string         // command line that started the run
+	Say      func(string)   // tells people something once
+	Progress func(Event)    // may be nil
+	Phases   []result.Phase // spent before the run, such as for the compiler
+	Cache    string         // root of the cache
+}
+
+// guestEnv is the environment of the test binary. Preemption by signals would
+// interrupt system calls under an injected fault.
+var guestEnv = []string{"GODEBUG=asyncpreemptoff=1"}
+
+// Run makes the run and returns its result, which it has also written to the
+// folder l.Out, or to the folder it made and set l.Out to.
+func (l *Launch) Run(ctx context.Context) (*result.Run, error) {
+	begin := time.Now()
+	initramfs, err := image.Build(ctx, image.Config{
+		Binary:   l.Binary,
+		Modules:  l.Kernel.Modules,
+		Asked:    l.Kernel.Asked,
+		Cache:    l.Cache,
+		Building: func() { l.Say("building the guest's u-root image, once") },
+	})
+	if err != nil {
+		return nil, err
+	}
+	phases := append(l.Phases, result.Phase{Name: "image", Seconds: time.Since(begin).Seconds()})
+	accel, why, err := l.accelerator(ctx)
+	if err != nil {
+		return nil, err
+	}
+	version, err := vm.Version(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	if err := l.makeOut(); err != nil {
+		return nil, err
+	}
+	return Run(ctx, Config{
+		Phases:    phases,
+		Args:      l.Args,
+		Kernel:    l.Kernel,
+		Initramfs: initramfs,
+		Accel:     accel,
+		VMs:       l.VMs,
+		Env:       guestEnv,
+		Out:       l.Out,
+		Stdout:    l.Stdout,
+		Progress:  l.Progress,
+		Issues:    l.Issues,
+		Tool:      result.Tool{Version: toolVersion()},
+		Command:   l.Command,
+		Host: result.Host{
+			CPUs:              runtime.NumCPU(),
+			Accelerator:       string(accel),
+			AcceleratorReason: why,
+			QEMU:              version,
+			Go:                runtime.Version(),
+		},
+	})
+}
+
+// accelerator returns the accelerator to use and why.
+func (l *Launch) accelerator(ctx context.Context) (vm.Accel, string, error) {
+	if l.Accel != "" {
+		return l.Accel, "asked for", nil
+	}
+	proof, err := vm.ProveAccel(ctx, l.Cache, "", l.Kernel.Image)
+	if err == nil && proof.Fresh && proof.Reason != "" {
+		l.Say(proof.Reason + "; guests run under software emulation")
+	}
+	return proof.Accel, proof.Reason, err
+}
+
+// makeOut makes the folder for the results.
+func (l *Launch) makeOut() error {
+	if l.Out != "" {
+		return os.MkdirAll(l.Out, 0o755)
+	}
+	runs := filepath.Join(l.Cache, "runs")
+	if err := os.MkdirAll(runs, 0o700); err != nil {
+		return fmt.Errorf("folder for the results: %w", err)
+	}
+	var err error
+	l.Out, err = os.MkdirTemp(runs, time.Now().Format("20060102-150405-"))
+	if err != nil {
+		return fmt.Errorf("folder for the results: %w", err)
+	}
+	return nil
+}
+
+// toolVersion is the version of this module as the go command knows it.
+func toolVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
+		}
+	}
+	return info.Main.Version
+}
