@@ -1,0 +1,224 @@
+package tests
+
+import (
+	"fmt"
+	"testing"
+
+	"netdev.test/teardown/initramfs/device"
+	"netdev.test/teardown/initramfs/fault"
+	"netdev.test/teardown/initramfs/guest"
+	"netdev.test/teardown/initramfs/klog"
+	"netdev.test/teardown/initramfs/module"
+	"netdev.test/teardown/initramfs/rtnl"
+	"netdev.test/teardown/initramfs/verdict"
+)
+
+// slave describes the device that is enslaved.
+var slave = device.Device{Name: ownName, Index: ownIndex}
+
+// A team is a bond with one device that may be enslaved to it.
+type team struct {
+	c       *guest.C
+	nth     *fault.Nth // of a sweep
+	enslave device.Op
+	release device.Op
+}
+
+// newTeam creates a bond and a dummy, both down.
+func newTeam(c *guest.C) team {
+	dummy, _ := device.ByName("dummy")
+	d := subject{dummy, dummy.Ways[0]}
+	bond := bondSubject()
+	c.Must("creation of a bond", bond.create(c, device.Device{Name: masterName, Index: masterIndex}))
+	c.Must("creation of a dummy", d.create(c, slave))
+	return team{
+		c:       c,
+		enslave: change(c, rtnl.Link{Index: ownIndex, Master: masterIndex}),
+		release: change(c, rtnl.Link{Index: ownIndex, Master: -1}),
+	}
+}
+
+// disband deletes both, the one named first before the other.
+func (m team) disband(first, second int) {
+	for _, index := range []int{first, second} {
+		request, err := rtnl.Link{Index: index}.Delete()
+		m.c.Unless(err)
+		m.c.Must("deletion", device.Netlink(m.c.Env.Netlink, request))
+	}
+}
+
+// TestEnslave puts a device under a bond and takes it out again, with failures
+// in between, and deletes either of them while they are joined.
+func TestEnslave(t *testing.T) {
+	guest.Run(t, func(s *guest.Session) {
+		for _, e := range enslavements {
+			s.Case(e.spec(), func(c *guest.C) {
+				var nth *fault.Nth
+				if e.sweep {
+					nth = injector(c)
+				}
+				m := newTeam(c)
+				m.nth = nth
+				e.provoke(c, m)
+				m.disband(ownIndex, masterIndex)
+			})
+		}
+		s.Case(bondSpec("/slave-deleted"), func(c *guest.C) {
+			m := newTeam(c)
+			c.Must("enslavement", m.enslave)
+			m.disband(ownIndex, masterIndex)
+		})
+		s.Case(bondSpec("/master-deleted"), func(c *guest.C) {
+			m := newTeam(c)
+			c.Must("enslavement", m.enslave)
+			m.disband(masterIndex, ownIndex)
+		})
+	})
+}
+
+func bondSpec(name string) guest.Spec {
+	return guest.Spec{Name: "bond" + name, Kind: "bond", Modules: []string{"bonding", "dummy"}}
+}
+
+// enslavement is one thing that happens between a bond and a device.
+type enslavement struct {
+	name    string
+	trigger string
+	noise   []string
+	sweep   bool // it injects failed allocations
+	provoke func(c *guest.C, m team)
+}
+
+func (e enslavement) spec() guest.Spec {
+	spec := bondSpec("/" + e.name)
+	spec.Trigger, spec.Noise = e.trigger, e.noise
+	return spec
+}
+
+var enslavements = []enslavement{
+	{name: "enslave-release", provoke: func(c *guest.C, m team) {
+		for range 2 {
+			c.Must("enslavement", m.enslave)
+			c.Must("release", m.release)
+		}
+	}},
+	{name: "enslave-sweep", trigger: "fail-nth", noise: []string{klog.FaultInjection}, sweep: true, provoke: func(c *guest.C, m team) {
+		sweep(c, m.nth, m.enslave, func(o guest.Outcome) {
+			wantNoMemory(c, o)
+			if o.Refused() {
+				c.Must("enslavement after a refused one", m.enslave)
+			}
+			c.Must("release", m.release)
+		})
+	}},
+	{name: "release-sweep", trigger: "fail-nth", noise: []string{klog.FaultInjection}, sweep: true, provoke: func(c *guest.C, m team) {
+		c.Must("enslavement", m.enslave)
+		sweep(c, m.nth, m.release, func(o guest.Outcome) {
+			wantNoMemory(c, o)
+			if o.Refused() {
+				c.Must("release after a refused one", m.release)
+			}
+			c.Must("enslavement", m.enslave)
+		})
+	}},
+	{name: "veto=NETDEV_PRECHANGEUPPER", trigger: "veto=NETDEV_PRECHANGEUPPER", noise: []string{klog.NotifierErrorInject},
+		provoke: refusedEnslavement("NETDEV_PRECHANGEUPPER", fault.First)},
+	{name: "veto=NETDEV_CHANGEUPPER", trigger: "veto=NETDEV_CHANGEUPPER", noise: []string{klog.NotifierErrorInject},
+		provoke: refusedEnslavement("NETDEV_CHANGEUPPER", fault.Last)},
+	{name: "veto=NETDEV_PRE_UP", trigger: "veto=NETDEV_PRE_UP", noise: []string{klog.NotifierErrorInject},
+		provoke: refusedEnslavement("NETDEV_PRE_UP", fault.First)},
+}
+
+// refusedEnslavement vetoes the event while a device is enslaved, and enslaves
+// it again without the veto.
+func refusedEnslavement(event string, priority int) func(*guest.C, team) {
+	return func(c *guest.C, m team) {
+		injector, err := fault.LoadNotifier(guest.Debugfs, module.Root(), priority)
+		c.Unless(err)
+		c.Unless(injector.Veto(event, vetoErrno))
+		o := c.Do(m.enslave)
+		c.Unless(injector.Unload())
+		wantRefusal(c, o, vetoErrno)
+		if o.Refused() {
+			c.Must("enslavement after a refused one", m.enslave)
+		}
+		c.Must("release", m.release)
+	}
+}
+
+// TestModule loads drivers that create devices by themselves while the
+// registration of these is refused, and unloads them with live devices.
+func TestModule(t *testing.T) {
+	guest.Run(t, func(s *guest.Session) {
+		for _, l := range loads {
+			s.Case(l.spec("/unload-live", ""), l.unloadLive)
+			for _, event := range []string{"NETDEV_POST_INIT", "NETDEV_REGISTER"} {
+				s.Case(l.spec("/veto="+event, "veto="+event), func(c *guest.C) { l.refused(c, event) })
+			}
+		}
+	})
+}
+
+// load is a driver that creates devices when it is loaded.
+type load struct {
+	kind, module string
+	parameters   string
+	idle         string   // parameters with which it creates none
+	names        []string // of the devices it creates
+}
+
+var loads = []load{
+	{kind: "bond", module: "bonding", parameters: "max_bonds=3", idle: "max_bonds=0", names: []string{"bond0", "bond1", "bond2"}},
+	{kind: "dummy", module: "dummy", parameters: "numdummies=3", idle: "numdummies=0", names: []string{"dummy0", "dummy1", "dummy2"}},
+}
+
+func (l load) spec(name, trigger string) guest.Spec {
+	return guest.Spec{
+		Name:    l.kind + name,
+		Kind:    l.kind,
+		Trigger: trigger,
+		Modules: []string{l.module},
+		Noise:   []string{klog.NotifierErrorInject},
+	}
+}
+
+// unloadLive removes the driver under its own devices.
+func (l load) unloadLive(c *guest.C) {
+	c.Unless(module.Unload(l.module))
+	o := c.Must("module load", loading{l.module, l.parameters})
+	c.CheckTold(o, false, l.names...)
+	o = c.Must("module unload with live devices", unloading(l.module))
+	c.CheckTold(o, true, l.names...)
+	c.Must("module load", loading{l.module, l.idle})
+}
+
+// refused loads the driver while its devices are vetoed. The load then fails,
+// and must leave nothing.
+func (l load) refused(c *guest.C, event string) {
+	c.Unless(module.Unload(l.module))
+	injector, err := fault.LoadNotifier(guest.Debugfs, module.Root(), fault.First)
+	c.Unless(err)
+	c.Unless(injector.Veto(event, vetoErrno))
+	o := c.Do(loading{l.module, l.parameters})
+	c.Unless(injector.Unload())
+	wantRefusal(c, o, vetoErrno)
+	if o.Refused() && module.Loaded(l.module) {
+		c.Find(verdict.Remains, fmt.Sprintf("module %s stayed after it refused to load", l.module), "")
+	}
+	if !o.Refused() {
+		c.Must("module unload", unloading(l.module))
+	}
+	c.Must("module load after a refused one", loading{l.module, l.idle})
+}
+
+// loading is the operation that loads a module.
+type loading struct{ module, parameters string }
+
+func (l loading) Do() error              { return module.Root().Load(l.module, l.parameters) }
+func (l loading) Result(err error) error { return err }
+
+// unloading is the operation that unloads a module.
+type unloading string
+
+func (u unloading) Do() error              { return module.Unload(string(u)) }
+func (u unloading) Result(err error) error { return err }

@@ -1,0 +1,191 @@
+package tests
+
+import (
+	"fmt"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"netdev.test/teardown/initramfs/device"
+	"netdev.test/teardown/initramfs/fault"
+	"netdev.test/teardown/initramfs/guest"
+	"netdev.test/teardown/initramfs/klog"
+	"netdev.test/teardown/initramfs/module"
+	"netdev.test/teardown/initramfs/trace"
+	"netdev.test/teardown/initramfs/verdict"
+)
+
+// vetoErrno is what an injected veto returns: an errno that no driver uses, so
+// that it proves where the refusal came from.
+const vetoErrno = unix.EXFULL
+
+// A trigger is one way to have a registration refused at one exit.
+type trigger struct {
+	exit  trace.Exit
+	name  string
+	needs device.Field // what the creator must be able to choose
+	errno unix.Errno
+	// spoil makes the request one that is refused. For the peer of a pair, d
+	// describes the peer.
+	spoil func(c *guest.C, d *device.Device)
+	// veto is the netdev notifier event that is vetoed, at priority.
+	veto     string
+	priority int
+	// peer says that the same can be done to the peer of a pair.
+	peer    bool
+	modules []string
+	noise   []string
+}
+
+// named is the edit that gives the device a name.
+func named(name string) func(*guest.C, *device.Device) {
+	return func(_ *guest.C, d *device.Device) { d.Name = name }
+}
+
+// enslaved is the edit that asks for a bond as master.
+func enslaved(c *guest.C, d *device.Device) { d.Master = masterIndex }
+
+// triggers is the table of facts about how a registration can be refused from
+// user space; the exits are those of register_netdevice() in net/core/dev.c.
+var triggers = []trigger{
+	// rtnl_create_link(): more than 4096 queues.
+	{exit: trace.Before, name: "num_tx_queues=4097", needs: device.Queues, errno: unix.EINVAL,
+		spoil: func(_ *guest.C, d *device.Device) { d.TxQueues = 4097 }},
+
+	// dev_get_valid_name(): a pattern other than %d, no file name, a name in use.
+	{exit: trace.Name, name: "name=x%s", needs: device.Name, errno: unix.EINVAL, spoil: named("x%s"), peer: true},
+	{exit: trace.Name, name: "name=..", needs: device.Name | device.Index, errno: unix.EINVAL, spoil: named(".."), peer: true},
+	{exit: trace.Name, name: "name=busy", needs: device.Name | device.Namespace, errno: unix.EEXIST, peer: true,
+		spoil: func(c *guest.C, d *device.Device) { d.NetNS, d.Name = c.BusyNamespace(), guest.BusyName }},
+
+	// dev_index_reserve(), before 6.6 __dev_get_by_index().
+	{exit: trace.Index, name: "ifindex=busy", needs: device.Index | device.Namespace, errno: unix.EBUSY, peer: true,
+		spoil: func(c *guest.C, d *device.Device) { d.NetNS, d.Index = c.BusyNamespace(), guest.BusyIndex }},
+
+	{exit: trace.PostInit, name: "veto=NETDEV_POST_INIT,first", veto: "NETDEV_POST_INIT", priority: fault.First, errno: vetoErrno},
+	{exit: trace.PostInit, name: "veto=NETDEV_POST_INIT,last", veto: "NETDEV_POST_INIT", priority: fault.Last, errno: vetoErrno},
+
+	// netdev_register_kobject(): /sys/class/net/bonding_masters is a class
+	// attribute once bonding is loaded.
+	{exit: trace.Kobject, name: "name=bonding_masters", needs: device.Name, errno: unix.EEXIST, spoil: named("bonding_masters"), peer: true,
+		modules: []string{"bonding"}, noise: []string{klog.BondingMasters}},
+
+	// inetdev_event(): sysctl_dev_name_is_allowed() refuses the names that
+	// net/ipv4/conf has for itself.
+	{exit: trace.Register, name: "name=default", needs: device.Name, errno: unix.EINVAL, spoil: named("default"), peer: true},
+	{exit: trace.Register, name: "name=all", needs: device.Name, errno: unix.EINVAL, spoil: named("all"), peer: true},
+	{exit: trace.Register, name: "veto=NETDEV_REGISTER,first", veto: "NETDEV_REGISTER", priority: fault.First, errno: vetoErrno},
+	{exit: trace.Register, name: "veto=NETDEV_REGISTER,last", veto: "NETDEV_REGISTER", priority: fault.Last, errno: vetoErrno},
+
+	// rtnl_newlink() after a successful registration: do_set_master() with a
+	// device that takes no slaves, rtnl_configure_link() that may not bring the
+	// device up, and a bond that is not allowed to take it.
+	{exit: trace.Late, name: "master=lo", needs: device.Master, errno: unix.EOPNOTSUPP,
+		spoil: func(_ *guest.C, d *device.Device) { d.Master = 1 }},
+	{exit: trace.Late, name: "veto=NETDEV_PRE_UP", needs: device.Flags, veto: "NETDEV_PRE_UP", priority: fault.First, errno: vetoErrno, peer: true,
+		spoil: func(_ *guest.C, d *device.Device) { d.Up = true }},
+	{exit: trace.Late, name: "veto=NETDEV_PRECHANGEUPPER", needs: device.Master, veto: "NETDEV_PRECHANGEUPPER", priority: fault.First, errno: vetoErrno,
+		spoil: enslaved, modules: []string{"bonding"}},
+	{exit: trace.Late, name: "veto=NETDEV_CHANGEUPPER", needs: device.Master, veto: "NETDEV_CHANGEUPPER", priority: fault.Last, errno: vetoErrno,
+		spoil: enslaved, modules: []string{"bonding"}},
+}
+
+// TestRegisterFailure has every kind refused at every exit that a request can
+// reach, then asks for the same device again, which must be granted.
+func TestRegisterFailure(t *testing.T) {
+	guest.Run(t, func(s *guest.Session) {
+		for _, sub := range subjects() {
+			for _, tr := range triggers {
+				if !sub.way.Chosen.Has(tr.needs) {
+					continue
+				}
+				s.Case(tr.spec(sub, ""), func(c *guest.C) { tr.provoke(c, sub, false) })
+				if sub.kind.Pair && tr.peer {
+					s.Case(tr.spec(sub, ",peer"), func(c *guest.C) { tr.provoke(c, sub, true) })
+				}
+			}
+		}
+	})
+}
+
+func (tr trigger) spec(sub subject, suffix string) guest.Spec {
+	spec := sub.spec(fmt.Sprintf("/%s/%s%s", tr.exit, tr.name, suffix))
+	spec.Exit = tr.exit
+	spec.Trigger = tr.name + suffix
+	spec.Modules = append(spec.Modules, tr.modules...)
+	spec.Noise = tr.noise
+	if tr.veto != "" {
+		spec.Noise = append(spec.Noise, klog.NotifierErrorInject)
+	}
+	return spec
+}
+
+// provoke has one device refused, and then creates it.
+func (tr trigger) provoke(c *guest.C, sub subject, peer bool) {
+	bad := sub.plain()
+	own := &bad
+	if peer {
+		own = bad.Peer
+	}
+	if tr.spoil != nil {
+		tr.spoil(c, own)
+	}
+	if own.Master == masterIndex {
+		defer master(c)()
+	}
+	create := sub.create(c, bad)
+	lift := tr.impose(c)
+	o := c.Do(create)
+	lift()
+
+	wantRefusal(c, o, tr.errno)
+	sub.silent(c, o, bad)
+	if !o.Refused() {
+		sub.die(c, bad)
+		return
+	}
+	if o.Exit() != tr.exit {
+		c.Blind(verdict.Trigger, fmt.Sprintf("the request was refused at %s, not at %s", o.Exit(), tr.exit))
+	}
+	sub.live(c, "creation of the same device after the refusal", sub.again(bad))
+}
+
+// again describes the device that was refused without what was wrong about it:
+// the same ifindex where that was free, and the same name where it is allowed.
+func (s subject) again(bad device.Device) device.Device {
+	good := s.plain()
+	if bad.Name == good.Name {
+		return good
+	}
+	good.Name = ownName + "r"
+	return good
+}
+
+// impose puts the trigger's veto in place and returns how to lift it.
+func (tr trigger) impose(c *guest.C) (lift func()) {
+	if tr.veto == "" {
+		return func() {}
+	}
+	injector, err := fault.LoadNotifier(guest.Debugfs, module.Root(), tr.priority)
+	c.Unless(err)
+	if err := injector.Veto(tr.veto, tr.errno); err != nil {
+		c.Unless(injector.Unload())
+		c.Unless(err)
+	}
+	return func() { c.Unless(injector.Unload()) }
+}
+
+// bondSubject is the bond in its first way.
+func bondSubject() subject {
+	k, _ := device.ByName("bond")
+	return subject{k, k.Ways[0]}
+}
+
+// master creates a bond for others to be enslaved to, and returns how to delete
+// it.
+func master(c *guest.C) (remove func()) {
+	bond := bondSubject()
+	d := device.Device{Name: masterName, Index: masterIndex}
+	c.Must("creation of a bond", bond.create(c, d))
+	return func() { c.Must("deletion of the bond", bond.remove(c, d)) }
+}

@@ -1,0 +1,109 @@
+//go:build selftest
+
+package tests
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"netdev.test/teardown/initramfs/device"
+	"netdev.test/teardown/initramfs/guest"
+	"netdev.test/teardown/initramfs/kmemleak"
+	"netdev.test/teardown/initramfs/module"
+	"netdev.test/teardown/initramfs/trace"
+)
+
+// TestSelf holds cases that must not pass: each makes one oracle speak, one
+// detector go blind, or the guest die. They are compiled in only for the test of
+// the suite itself, which knows what must become of each.
+func TestSelf(t *testing.T) {
+	guest.Run(t, func(s *guest.Session) {
+		for _, self := range selfCases {
+			s.Case(guest.Spec{Name: self.name, Kind: "dummy", Modules: []string{"dummy"}}, self.provoke)
+		}
+	})
+}
+
+var selfCases = []struct {
+	name    string
+	provoke func(c *guest.C)
+}{
+	{"pass", func(c *guest.C) { dummy().live(c, "creation", dummy().plain()) }},
+	{"errno", func(c *guest.C) {
+		d := dummy().plain()
+		wantRefusal(c, c.Do(dummy().create(c, d)), unix.EINVAL)
+		c.Must("deletion", dummy().remove(c, d))
+	}},
+	{"notify", func(c *guest.C) {
+		d := dummy().plain()
+		o := c.Must("creation", dummy().create(c, d))
+		c.CheckTold(o, false, "another")
+		c.CheckSilent(o, d.Name)
+		c.Must("deletion", dummy().remove(c, d))
+	}},
+	{"trigger", func(c *guest.C) {
+		d := dummy().plain()
+		d.Name = "x%s"
+		c.WantExit(c.Do(dummy().create(c, d)), trace.Kobject)
+	}},
+	{"log", func(c *guest.C) {
+		c.Unless(os.WriteFile("/dev/kmsg", []byte("unregister_netdevice: waiting for td0 to become free. Usage count = 2\n"), 0))
+	}},
+	{"leak", func(c *guest.C) {
+		// Its second load loses what the first one's positive control did.
+		c.Unless(module.Unload("kmemleak-test"))
+		c.Injection(7)
+		c.Must("module load", loading{"kmemleak-test", ""})
+	}},
+	{"remains", func(c *guest.C) { c.Must("creation", dummy().create(c, dummy().plain())) }},
+	{"deadline", func(c *guest.C) { c.Do(sleeping(time.Hour)) }},
+	{"panic", func(c *guest.C) { c.Unless(os.WriteFile("/proc/sysrq-trigger", []byte("c"), 0)) }},
+	{"hang", func(c *guest.C) { c.Unless(hang()) }},
+	{"memory", func(c *guest.C) { exhaust() }},
+	{"exit", func(c *guest.C) { os.Exit(3) }},
+	{"blind", func(c *guest.C) { c.Unless(os.WriteFile(kmemleak.DebugFS, []byte("off"), 0)) }},
+}
+
+func dummy() subject {
+	k, _ := device.ByName("dummy")
+	return subject{k, k.Ways[0]}
+}
+
+// sleeping is an operation that takes that long.
+type sleeping time.Duration
+
+func (s sleeping) Do() error              { time.Sleep(time.Duration(s)); return nil }
+func (s sleeping) Result(err error) error { return err }
+
+// hang keeps the only processor busy with what the scheduler may not interrupt.
+func hang() error {
+	runtime.LockOSThread()
+	err := os.WriteFile("/proc/sys/kernel/sched_rt_runtime_us", []byte("-1"), 0)
+	err = errors.Join(err, unix.SchedSetAttr(0, &unix.SchedAttr{
+		Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 99,
+	}, 0))
+	if err != nil {
+		return fmt.Errorf("become uninterruptible: %w", err)
+	}
+	for {
+	}
+}
+
+// exhaust takes memory until there is none left.
+func exhaust() {
+	var all [][]byte
+	for {
+		page := make([]byte, 1<<20)
+		for i := 0; i < len(page); i += 4096 {
+			page[i] = 1
+		}
+		all = append(all, page)
+		runtime.KeepAlive(all)
+	}
+}
