@@ -183,7 +183,7 @@ func (g *getter) tree(ctx context.Context, dir string) (Kernel, error) {
 	b := &build{
 		getter: g, name: "tree-" + hashOf(t.dir, optionLines(options), g.compiler)[:shortKey], tree: t.dir,
 		options: options, what: "tree " + dir, ofTree: t.dir,
-		kernel: Kernel{Line: lineOf(t.version), Source: fmt.Sprintf("tree %s (%s)", dir, t.about), Profile: g.profile},
+		kernel: Kernel{Source: fmt.Sprintf("tree %s (%s)", dir, t.about), Profile: g.profile},
 	}
 	unlock, err := g.lock(ctx, b.name)
 	if err != nil {

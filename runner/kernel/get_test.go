@@ -138,7 +138,7 @@ func TestTree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if k.Line != "6.12" || k.Release != testRelease || k.Profile != "leak" || k.ConfigHash == "" || len(k.Asked) == 0 {
+	if k.Line != "" || k.Release != testRelease || k.Profile != "leak" || k.ConfigHash == "" || len(k.Asked) == 0 {
 		t.Errorf("kernel %+v", k)
 	}
 	if _, err := os.Lstat(filepath.Join(k.Modules, "lib/modules", testRelease, "build")); !errors.Is(err, os.ErrNotExist) {

@@ -4,8 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"netdev.test/teardown/kconfigs"
 )
 
 // fromImage returns the kernel that a ready bzImage and a folder of modules
@@ -19,7 +17,7 @@ func fromImage(image, modules string) (Kernel, error) {
 	if err != nil {
 		return Kernel{}, err
 	}
-	k := Kernel{Line: lineOf(release), Release: release, Source: "image " + image, Image: abs}
+	k := Kernel{Release: release, Source: "image " + image, Image: abs}
 	if modules != "" {
 		k.Modules, err = modulesRoot(modules, release)
 	}
@@ -46,16 +44,4 @@ func modulesRoot(dir, release string) (string, error) {
 		}
 	}
 	return "", inputf("modules %s: no lib/modules/%s in it: give the INSTALL_MOD_PATH of this image's modules_install", dir, release)
-}
-
-// lineOf returns the kernel line of a release, "" when it is of none.
-func lineOf(release string) string {
-	v, err := kconfigs.ParseVersion(release)
-	if err != nil {
-		return ""
-	}
-	if l, err := kconfigs.FindLine(v.String()); err == nil {
-		return l.Name
-	}
-	return ""
 }

@@ -22,7 +22,7 @@ import (
 
 // A Kernel is one kernel ready to boot.
 type Kernel struct {
-	Line       string   `json:"line"`        // "6.12"; "" for a tree or image of no known line
+	Line       string   `json:"line"`        // "6.12" if it was asked for by its line, "" for a tree or an image
 	Release    string   `json:"release"`     // as uname -r prints it: "6.12.117-teardown"
 	Source     string   `json:"source"`      // for people: "Debian linux-source-6.12 6.12.117-1"
 	Profile    string   `json:"profile"`     // "leak"; "" for an image

@@ -56,7 +56,7 @@ type Host struct {
 
 // Kernel is the kernel under test.
 type Kernel struct {
-	Line       string `json:"line,omitempty"`        // 6.12; empty for a tree or an image of unknown line
+	Line       string `json:"line,omitempty"`        // 6.12; empty for a tree or an image
 	Release    string `json:"release"`               // as uname -r shows it: 6.12.117-teardown
 	Source     string `json:"source"`                // where it came from, for people
 	Profile    string `json:"profile"`               // leak
