@@ -33,7 +33,7 @@ var places = []struct{ dir, what string }{
 	{"/proc/net/dev_snmp6", "IPv6 statistics (snmp6_register_dev)"},
 	{"/proc/net/bonding", "bond in procfs (bond_create_proc_entry)"},
 	{"/sys/kernel/debug/bonding", "bond in debugfs (bond_debug_register)"},
-	{"/sys/kernel/debug/ref_tracker", "reference tracker (ref_tracker_dir_init)"},
+	{"/sys/kernel/debug/ref_tracker", trackerThing},
 }
 
 // A Snapshot is what is there at one moment: for each thing, how many.
@@ -64,6 +64,13 @@ func Take(conn *rtnl.Conn) (Snapshot, error) {
 }
 
 func (s Snapshot) add(what, name string, n int) { s[Thing{what, name}] += n }
+
+// Sorts of things that are named more than once.
+const (
+	kernelThreadThing = "kernel thread"
+	namespaceThing    = "network namespace"
+	trackerThing      = "reference tracker (ref_tracker_dir_init)"
+)
 
 // link is the sort of thing that explains most of the others: a device that is
 // still registered has all of them.
@@ -128,7 +135,7 @@ func (s Snapshot) threads() error {
 			continue // it ended meanwhile
 		}
 		if name, ok := kernelThread(stat); ok && !poolWorker.MatchString(name) {
-			s.add("kernel thread", name, 1)
+			s.add(kernelThreadThing, name, 1)
 		}
 	}
 	return nil
@@ -189,7 +196,7 @@ func (s Snapshot) namespaces() error {
 	if err != nil {
 		return fmt.Errorf("malformed %s: %q", namespaceObjects, text)
 	}
-	s.add("network namespace", "net_namespace", n)
+	s.add(namespaceThing, "net_namespace", n)
 	return nil
 }
 
@@ -208,6 +215,14 @@ func (c Change) String() string {
 	}
 	return fmt.Sprintf("%s %s: %d before, %d after", c.What, c.Name, c.Before, c.After)
 }
+
+// harmless are the things whose staying keeps nobody from creating the same
+// devices again.
+var harmless = []string{kernelThreadThing, namespaceThing, trackerThing}
+
+// InTheWay reports whether the change may make a later case fail for want of a
+// name, an ifindex or a module that can be unloaded.
+func (c Change) InTheWay() bool { return !slices.Contains(harmless, c.What) }
 
 // Diff returns what changed since before, what says most first.
 func (s Snapshot) Diff(before Snapshot) []Change {
