@@ -31,7 +31,7 @@ var selfWant = map[string]struct {
 	"notify":   {verdict.Fail, verdict.Notify, `no RTM_NEWLINK for a device that was there`},
 	"trigger":  {verdict.Unknown, verdict.Trigger, `refused at E2, not at E8`},
 	"log":      {verdict.Fail, verdict.Log, `waiting for td0 to become free`},
-	"leak":     {verdict.Fail, verdict.Kmemleak, `kmemleak_test_init`},
+	"leak":     {verdict.Fail, verdict.Kmemleak, `do_init_module`},
 	"remains":  {verdict.Fail, verdict.Remains, `left behind: link td0`},
 	"deadline": {verdict.Fail, verdict.Deadline, `stack of the thread:\n.*futex_wait`},
 	"panic":    {verdict.Fail, verdict.Guest, `sysrq_handle_crash`},
