@@ -26,19 +26,21 @@ var selfWant = map[string]struct {
 	oracle  verdict.Oracle
 	words   string
 }{
-	"pass":     {verdict.Pass, "", ""},
-	"errno":    {verdict.Fail, verdict.Errno, `a request that must be refused succeeded`},
-	"notify":   {verdict.Fail, verdict.Notify, `no RTM_NEWLINK for a device that was there`},
-	"trigger":  {verdict.Unknown, verdict.Trigger, `refused at E2, not at E8`},
-	"log":      {verdict.Fail, verdict.Log, `waiting for td0 to become free`},
-	"leak":     {verdict.Fail, verdict.Kmemleak, `do_init_module`},
-	"remains":  {verdict.Fail, verdict.Remains, `left behind: link td0`},
-	"deadline": {verdict.Fail, verdict.Deadline, `stack of the thread:\n.*futex_wait`},
-	"panic":    {verdict.Fail, verdict.Guest, `sysrq_handle_crash`},
-	"hang":     {verdict.Fail, verdict.Guest, `NMI`},
-	"memory":   {verdict.Fail, verdict.Guest, `out of memory: the kernel killed the test binary`},
-	"exit":     {verdict.Unknown, verdict.Guest, `exit status 3`},
-	"blind":    {verdict.Unknown, verdict.Log, `kmemleak is disabled`},
+	"pass":              {verdict.Pass, "", ""},
+	"errno":             {verdict.Fail, verdict.Errno, `a request that must be refused succeeded`},
+	"notify":            {verdict.Fail, verdict.Notify, `no RTM_NEWLINK for a device that was there`},
+	"trigger":           {verdict.Unknown, verdict.Trigger, `refused at E2, not at E8`},
+	"log":               {verdict.Fail, verdict.Log, `waiting for td0 to become free`},
+	"known":             {verdict.Known, verdict.Log, `"known": "self"`},
+	"known-and-another": {verdict.Fail, verdict.Log, `waiting for td0 to become free`},
+	"leak":              {verdict.Fail, verdict.Kmemleak, `do_init_module`},
+	"remains":           {verdict.Fail, verdict.Remains, `left behind: link td0`},
+	"deadline":          {verdict.Fail, verdict.Deadline, `stack of the thread:\n.*futex_wait`},
+	"panic":             {verdict.Fail, verdict.Guest, `sysrq_handle_crash`},
+	"hang":              {verdict.Fail, verdict.Guest, `NMI`},
+	"memory":            {verdict.Fail, verdict.Guest, `out of memory: the kernel killed the test binary`},
+	"exit":              {verdict.Unknown, verdict.Guest, `exit status 3`},
+	"blind":             {verdict.Unknown, verdict.Log, `kmemleak is disabled`},
 }
 
 // TestSelf runs cases that must not pass in real guests: it sees every oracle
