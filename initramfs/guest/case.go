@@ -212,9 +212,9 @@ func (c *C) checkRemains() {
 	for _, change := range changes {
 		lines = append(lines, change.String())
 	}
-	c.Find(verdict.Remains, lines[0], strings.Join(lines, "\n"))
+	c.Find(verdict.Remains, changes[0].Title(), strings.Join(lines, "\n"))
 	if slices.ContainsFunc(changes, remains.Change.InTheWay) {
-		c.spoil("it left something behind: " + lines[0])
+		c.spoil("it left something behind: " + changes[0].Title())
 	}
 }
 

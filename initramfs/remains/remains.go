@@ -206,14 +206,17 @@ type Change struct {
 	Before, After int
 }
 
-func (c Change) String() string {
-	switch {
-	case c.Before == 0 && c.After == 1:
-		return fmt.Sprintf("left behind: %s %s", c.What, c.Name)
-	case c.After == 0 && c.Before == 1:
-		return fmt.Sprintf("vanished: %s %s", c.What, c.Name)
+// Title says in words that do not depend on how often it happened what changed.
+func (c Change) Title() string {
+	verb := "left behind"
+	if c.After < c.Before {
+		verb = "vanished"
 	}
-	return fmt.Sprintf("%s %s: %d before, %d after", c.What, c.Name, c.Before, c.After)
+	return fmt.Sprintf("%s: %s %s", verb, c.What, c.Name)
+}
+
+func (c Change) String() string {
+	return fmt.Sprintf("%s (%d before, %d after)", c.Title(), c.Before, c.After)
 }
 
 // harmless are the things whose staying keeps nobody from creating the same

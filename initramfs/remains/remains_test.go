@@ -15,9 +15,9 @@ func TestDiff(t *testing.T) {
 		want          []string
 	}{
 		{"nothing", Snapshot{class: 1}, Snapshot{class: 1}, nil},
-		{"left behind", Snapshot{}, Snapshot{class: 1}, []string{"left behind: sysfs class entry /sys/class/net/td0"}},
-		{"vanished", Snapshot{class: 1}, Snapshot{}, []string{"vanished: sysfs class entry /sys/class/net/td0"}},
-		{"count", Snapshot{module: 2}, Snapshot{module: 3}, []string{"user of module bonding: 2 before, 3 after"}},
+		{"left behind", Snapshot{}, Snapshot{class: 1}, []string{"left behind: sysfs class entry /sys/class/net/td0 (0 before, 1 after)"}},
+		{"vanished", Snapshot{class: 1}, Snapshot{}, []string{"vanished: sysfs class entry /sys/class/net/td0 (1 before, 0 after)"}},
+		{"count", Snapshot{module: 2}, Snapshot{module: 3}, []string{"left behind: user of module bonding (2 before, 3 after)"}},
 		{"zero is nothing", Snapshot{module: 0}, Snapshot{}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
