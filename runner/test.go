@@ -80,7 +80,7 @@ func (f *testFlagValues) run(c *cobra.Command, args []string) error {
 	}
 	defer w.display.Close()
 	ctx := c.Context()
-	if err := w.ensure(ctx, host.Boot|f.need()); err != nil {
+	if err := w.ensure(ctx, host.Boot|host.Check|f.need()); err != nil {
 		return err
 	}
 	out := f.out

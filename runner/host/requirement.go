@@ -19,6 +19,7 @@ const (
 	Boot  Need = 1 << iota // boot a guest and run the suite in it
 	Build                  // configure and compile a kernel
 	Fetch                  // get a kernel's source: Debian's packages, kernel.org's archives
+	Check                  // run the tests of this project
 )
 
 // Requirement is one thing that the machine must have. Exactly one of Tool,
@@ -72,6 +73,9 @@ var requirements = []Requirement{
 		Apt: "libc6-dev", Dnf: "glibc-devel", Pacman: "glibc", Zypper: "glibc-devel"},
 	{Header: "gelf.h", For: "compiles the kernel's objtool", Needs: Build,
 		Apt: "libelf-dev", Dnf: "elfutils-libelf-devel", Pacman: "libelf", Zypper: "libelf-devel"},
+
+	{Tool: "git", For: "makes a kernel tree for a test", Needs: Check,
+		Apt: "git", Dnf: "git-core", Pacman: "git", Zypper: "git-core"},
 
 	{Tool: "tar", For: "unpacks a kernel's source", Needs: Fetch,
 		Apt: "tar", Dnf: "tar", Pacman: "tar", Zypper: "tar"},
