@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -214,29 +213,4 @@ one case: ^TestX$
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("table (-want +got):\n%s", diff)
 	}
-}
-
-func TestPointLatest(t *testing.T) {
-	w := &work{cache: t.TempDir()}
-	for _, k := range []kernel.Kernel{{Line: "6.1"}, {Release: "6.12.1-mine"}} {
-		out, err := w.newOut(k)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !strings.Contains(out, k.Line) || !strings.Contains(out, k.Release) {
-			t.Errorf("folder %s does not name its kernel", out)
-		}
-		if to := readlink(t, w.cache+"/runs/latest"); !strings.HasSuffix(out, "/"+to) {
-			t.Errorf("latest leads to %s, want %s", to, out)
-		}
-	}
-}
-
-func readlink(t *testing.T, name string) string {
-	t.Helper()
-	to, err := os.Readlink(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return to
 }

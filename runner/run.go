@@ -189,7 +189,7 @@ func (o *oneRun) onKernel(ctx context.Context, r kernel.Request, out string) (*r
 		phases = append(phases, o.compiled)
 	}
 	if out == "" {
-		if out, err = o.newOut(k); err != nil {
+		if out, err = suite.NewOut(o.cache, k); err != nil {
 			return nil, err
 		}
 	}
@@ -241,36 +241,6 @@ func openLog(out string) (*os.File, error) {
 		return nil, fmt.Errorf("make the log of the tests: %w", err)
 	}
 	return f, nil
-}
-
-// newOut makes a folder for the results in the cache; runs/latest leads to it.
-func (w *work) newOut(k kernel.Kernel) (string, error) {
-	runs := filepath.Join(w.cache, "runs")
-	if err := os.MkdirAll(runs, 0o700); err != nil {
-		return "", fmt.Errorf("make the folder of the results: %w", err)
-	}
-	label := k.Line
-	if label == "" {
-		label = strings.ReplaceAll(k.Release, "/", "_")
-	}
-	out, err := os.MkdirTemp(runs, time.Now().Format("20060102-150405-")+label+"-")
-	if err != nil {
-		return "", fmt.Errorf("make the folder of the results: %w", err)
-	}
-	return out, pointLatest(runs, filepath.Base(out))
-}
-
-// pointLatest makes runs/latest lead to the folder, in one step: another run
-// may do the same now.
-func pointLatest(runs, folder string) error {
-	tmp := filepath.Join(runs, "."+folder)
-	if err := os.Symlink(folder, tmp); err != nil {
-		return fmt.Errorf("point to the latest results: %w", err)
-	}
-	if err := os.Rename(tmp, filepath.Join(runs, "latest")); err != nil {
-		return fmt.Errorf("point to the latest results: %w", err)
-	}
-	return nil
 }
 
 // commandLine is the command line of this process as people type it.

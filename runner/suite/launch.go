@@ -2,10 +2,7 @@ package suite
 
 import (
 	"context"
-	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"time"
@@ -62,8 +59,10 @@ func (l *Launch) Run(ctx context.Context) (*result.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := l.makeOut(); err != nil {
-		return nil, err
+	if l.Out == "" {
+		if l.Out, err = NewOut(l.Cache, l.Kernel); err != nil {
+			return nil, err
+		}
 	}
 	return Run(ctx, Config{
 		Phases:    phases,
@@ -99,23 +98,6 @@ func (l *Launch) accelerator(ctx context.Context) (vm.Accel, string, error) {
 		l.Say(proof.Reason + "; guests run under software emulation")
 	}
 	return proof.Accel, proof.Reason, err
-}
-
-// makeOut makes the folder for the results.
-func (l *Launch) makeOut() error {
-	if l.Out != "" {
-		return os.MkdirAll(l.Out, 0o755)
-	}
-	runs := filepath.Join(l.Cache, "runs")
-	if err := os.MkdirAll(runs, 0o700); err != nil {
-		return fmt.Errorf("folder for the results: %w", err)
-	}
-	var err error
-	l.Out, err = os.MkdirTemp(runs, time.Now().Format("20060102-150405-"))
-	if err != nil {
-		return fmt.Errorf("folder for the results: %w", err)
-	}
-	return nil
 }
 
 // toolVersion is the version of this module as the go command knows it.
