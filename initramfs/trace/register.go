@@ -71,6 +71,13 @@ type Return struct {
 	Device uint64 // address of the struct net_device
 	Exit   Exit
 	Errno  unix.Errno // 0 for OK
+	Init   bool       // the kind's ndo_init was seen to return
+}
+
+// PastInit reports whether the registration got past ndo_init, which a trace
+// that has a probe on it must then show.
+func (r Return) PastInit() bool {
+	return r.Exit != Name && r.Exit != NameNode && r.Exit != NdoInit
 }
 
 // call is a call of register_netdevice() that has not returned yet.
@@ -153,7 +160,7 @@ func (c *call) fail(exit Exit, failed bool) {
 // -ENFILE for a name without a pattern, netdev_name_node_head_alloc() -ENOMEM,
 // and before 6.6 a busy index -EBUSY.
 func (c *call) end(errno unix.Errno) Return {
-	r := Return{Device: c.device, Exit: c.exit, Errno: errno}
+	r := Return{Device: c.device, Exit: c.exit, Errno: errno, Init: c.initRan}
 	switch {
 	case errno == 0:
 		r.Exit = OK
