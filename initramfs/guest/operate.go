@@ -49,7 +49,11 @@ func (c *C) Do(op device.Op) Outcome {
 	c.watch.begin()
 	err := device.Run(op)
 	c.watch.finish()
-	return c.outcome(err)
+	o, heard := c.outcome(err)
+	if heard != nil {
+		c.Blind(verdict.Notify, heard.Error())
+	}
+	return o
 }
 
 // Must runs op, which the case needs and expects to succeed.
@@ -74,7 +78,10 @@ func (c *C) Inject(nth *fault.Nth, n int, op device.Op) (o Outcome, fired bool) 
 	c.watch.finish()
 	c.Injection(0)
 	c.Unless(failed)
-	o = c.outcome(err)
+	o, heard := c.outcome(err)
+	if heard != nil { // the failure may have hit the notification itself
+		o.Notices = nil
+	}
 	fired = left == 0
 	if fired {
 		c.count(o)
@@ -95,23 +102,21 @@ func (c *C) count(o Outcome) {
 	}
 }
 
-func (c *C) outcome(err error) Outcome {
-	o := Outcome{Err: err}
-	var lost error
+// outcome collects what is known of an operation. heard is not nil if
+// notifications were lost.
+func (c *C) outcome(err error) (o Outcome, heard error) {
+	o.Err = err
 	if self.tracer != nil {
-		var events []trace.Event
-		if events, lost = self.tracer.Drain(); lost != nil {
+		events, lost := self.tracer.Drain()
+		if lost != nil {
 			c.Blind(verdict.Trigger, lost.Error())
 		}
 		o.Returns = trace.Exits(events)
 	}
-	if o.Notices, lost = self.listener.Notices(); lost != nil {
-		// An injected failure can hit the notification itself.
-		o.Notices = nil
-	}
+	o.Notices, heard = self.listener.Notices()
 	c.checkInit(o)
 	c.reached(o)
-	return o
+	return o, heard
 }
 
 // checkInit makes sure that the probe on the kind's ndo_init works, which it does
