@@ -49,7 +49,7 @@ type session struct {
 	claimed bool     // a guest asked for a case
 	noTests bool     // a test binary said that it has no test to run
 
-	deaths, fruitless, bootFailures int
+	fruitless, bootFailures int
 
 	stopped   string // why nothing more is granted; "" while it is
 	killedAll bool   // and all guests were killed
