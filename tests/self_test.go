@@ -118,6 +118,7 @@ func hang() error {
 	if err != nil {
 		return fmt.Errorf("become uninterruptible: %w", err)
 	}
+	//lint:ignore SA5002 it is meant to spin
 	for {
 	}
 }
