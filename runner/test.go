@@ -239,7 +239,7 @@ func (w *work) tool(ctx context.Context, name string) (string, error) {
 // the status of the part.
 func (w *work) goTest(ctx context.Context, p testPart, args []string, events io.Writer) (int, error) {
 	w.display.Phase(p.label)
-	argv := append([]string{"go", "test", "-json", "-count=1", "-timeout=2h"}, args...)
+	argv := append([]string{"go", "test", "-json", "-count=1", "-timeout=45m"}, args...)
 	c := groupCommand(ctx, append(argv, p.packages...)...)
 	c.Dir = w.root
 	c.Env = append(os.Environ(), p.env...)

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -286,10 +287,13 @@ func TestBootShell(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	console := &prompted{after: "leave it with exit"}
+	// What is typed before the shell prompts may be thrown away by it.
+	console := &prompted{after: "leave it with exit\r\n$ "}
 	in, out := io.Pipe()
 	console.then = func() { go io.WriteString(out, "uname -r; echo 6 times 7 is $((6*7)); exit\n") }
 	vm := start(t, Config{Kernel: k.Image, Initramfs: img, Console: console, Input: in, Append: []string{image.Shell}})
+	hung := time.AfterFunc(5*time.Minute, func() { vm.Kill() })
+	defer hung.Stop()
 	if err := vm.Wait(); err != nil {
 		t.Error(err)
 	}
