@@ -188,7 +188,7 @@ func (b *bench) once(ctx context.Context, label, filter string) (*result.Run, er
 	}
 	run, err := l.Run(ctx)
 	if err != nil {
-		return nil, explain(err)
+		return nil, err
 	}
 	if run.Incomplete != "" {
 		return nil, fmt.Errorf("%s was not complete, its times mean nothing: %s", label, run.Incomplete)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -211,7 +210,7 @@ func (o *oneRun) onKernel(ctx context.Context, r kernel.Request, out string) (*r
 	}
 	run, err := l.Run(ctx)
 	if err != nil {
-		return nil, explain(err)
+		return nil, err
 	}
 	file := filepath.Join(out, result.JSONFile)
 	if err := result.Text(o.display.Above(os.Stdout), run, result.TerminalStyle(os.Stdout, file)); err != nil {
@@ -219,14 +218,6 @@ func (o *oneRun) onKernel(ctx context.Context, r kernel.Request, out string) (*r
 	}
 	fmt.Fprintf(o.display.Above(os.Stderr), "results: %s\n", out)
 	return run, nil
-}
-
-// explain adds the next step to an error of the suite that lacks it.
-func explain(err error) error {
-	if errors.Is(err, suite.ErrNoMatch) {
-		return fmt.Errorf("%w: %s cases lists them", err, name)
-	}
-	return err
 }
 
 // logFile has all that go test would have printed.

@@ -40,7 +40,6 @@ var DefaultAppend = []string{
 	"mitigations=off",          // slow, and not what is tested
 	"rcupdate.rcu_expedited=1", // teardown waits for grace periods all the time
 	"random.trust_cpu=on",      // do not wait for entropy
-	"no_timer_check",           // check_timer() panics when a busy host's emulated timer is late
 }
 
 // admitted are patterns that match the names of all slab caches but those of
