@@ -39,7 +39,7 @@ var (
 
 // Injections returns what the fault injectors printed, in order.
 func Injections(records []Record) []Injection {
-	s := scanner{lines: flatten(records)}
+	s := scanner{lines: attribute(flatten(records))}
 	s.run()
 	var out []Injection
 	for _, f := range s.done {

@@ -3,6 +3,7 @@ package klog
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -25,6 +26,7 @@ func (e *LostError) Error() string {
 type Reader struct {
 	read func([]byte) (int, error)
 	shut func() error
+	fd   int // to wait for records, -1 for none
 	buf  []byte
 	next uint64 // expected sequence number, once begun
 	open bool   // begun: next means something
@@ -38,15 +40,26 @@ func Open() (*Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	return newReader(
+	r := newReader(
 		func(b []byte) (int, error) { return unix.Read(fd, b) },
 		func() error { return unix.Close(fd) },
-	), nil
+	)
+	r.fd = fd
+	return r, nil
 }
 
 func newReader(read func([]byte) (int, error), shut func() error) *Reader {
 	// devkmsg_read() answers EINVAL to a buffer smaller than the record.
-	return &Reader{read: read, shut: shut, buf: make([]byte, 4*maxText)}
+	return &Reader{read: read, shut: shut, fd: -1, buf: make([]byte, 4*maxText)}
+}
+
+// Wait returns when there is a record to read, or after the time d.
+func (r *Reader) Wait(d time.Duration) error {
+	fds := []unix.PollFd{{Fd: int32(r.fd), Events: unix.POLLIN}}
+	if _, err := unix.Poll(fds, int(d.Milliseconds())); err != nil && !errors.Is(err, unix.EINTR) {
+		return fmt.Errorf("wait for the kernel log: %w", err)
+	}
+	return nil
 }
 
 // Close closes the file.

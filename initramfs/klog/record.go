@@ -2,9 +2,10 @@
 //
 // Records come from /dev/kmsg ([Open], [Reader.Drain]) inside the guest or from
 // the text of a serial console ([ParseConsole]) on the host. [Scan] turns them
-// into titled [Report] values by a table of signatures, [Injections] reads what
-// the kernel's own fault injectors printed, and [LastWords] picks the lines
-// that tell how a kernel died.
+// into titled [Report] values by a table of signatures, each with the case that
+// ran, if the log says so ([CaseMark]), [Injections] reads what the kernel's own
+// fault injectors printed, and [LastWords] picks the lines that tell how a
+// kernel died.
 //
 // The package uses raw file descriptors only: it runs beside fault injection,
 // under which the Go runtime's poller fails in odd ways.
@@ -118,8 +119,9 @@ func Lines(records []Record) []string {
 
 // line is one line of the log with the record it came from.
 type line struct {
-	text string
-	rec  *Record
+	text    string
+	rec     *Record
+	running string // the case that was, see attribute
 }
 
 func flatten(records []Record) []line {
@@ -134,7 +136,7 @@ func flatten(records []Record) []line {
 				}
 				continue
 			}
-			out = append(out, line{t, r})
+			out = append(out, line{text: t, rec: r})
 		}
 	}
 	return out

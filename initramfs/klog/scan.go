@@ -18,6 +18,7 @@ type Report struct {
 	Text   string        // the lines of the report, at most maxLines of them
 	Seq    uint64        // of the record that begins it
 	Time   time.Duration // of the same
+	Case   string        // that was running, see [CaseMark]; empty outside all cases
 	Fatal  bool          // the kernel died of it, or is about to
 }
 
@@ -28,16 +29,18 @@ const (
 	// maxGap is how many lines of something else may stand between a report
 	// and the panic that it leads to.
 	maxGap = 40
+	// maxForeign is how many lines of somebody else a stack may have in it.
+	maxForeign = 3
 )
 
-// Scan finds the reports in the records. Of [Noise] those are left out whose
-// trigger is in allow.
+// Scan finds the reports in the records. Those are left out whose trigger is in
+// allow.
 func Scan(records []Record, allow ...string) []Report {
-	s := scanner{lines: flatten(records)}
+	s := scanner{lines: attribute(flatten(records))}
 	s.run()
 	var out []Report
 	for _, o := range s.joined() {
-		if o.sig.Kind == Noise && slices.Contains(allow, o.sig.Allow) {
+		if o.sig.Allow != "" && slices.Contains(allow, o.sig.Allow) {
 			continue
 		}
 		out = append(out, o.report())
@@ -75,6 +78,10 @@ const (
 	endTrace = "---[ end trace "                      // kernel/panic.c print_oops_end_marker
 )
 
+// overwritten is the line that check_bytes_and_report() in mm/slub.c prints
+// above the box since 6.12: the "BUG" line says only "Object corrupt".
+var overwritten = regexp.MustCompile(`^\[([A-Z][\w ]* overwritten)\] 0x`)
+
 func isBar(s string) bool {
 	return len(s) >= 20 && s[0] == '=' && strings.Trim(s, "=") == ""
 }
@@ -92,9 +99,17 @@ func (s *scanner) line(i int, l line) {
 		s.flush()
 		s.pending, s.cut = []line{l}, true
 		return
-	case isBar(l.text) && (s.cur == nil || !s.cur.boxed || s.cur.ext != bars):
+	case overwritten.MatchString(l.text):
 		s.flush()
 		s.pending, s.cut = []line{l}, false
+		return
+	case isBar(l.text) && (s.cur == nil || !s.cur.boxed || s.cur.ext != bars):
+		above := s.pending
+		s.flush()
+		s.pending, s.cut = []line{l}, false
+		if len(above) == 1 && overwritten.MatchString(above[0].text) {
+			s.pending = []line{above[0], l}
+		}
 		return
 	}
 	if sig, groups := match(l.text); sig != nil {
@@ -124,7 +139,7 @@ func (s *scanner) head(i int, l line, sig *Signature, groups []string) {
 		pending = nil
 	}
 	s.flush()
-	boxed := len(pending) == 1 && !s.cut
+	boxed := !s.cut && len(pending) > 0 && isBar(pending[len(pending)-1].text)
 	if !boxed && !s.cut {
 		pending = nil // a line of '=' further above has nothing to do with it
 	}
@@ -186,7 +201,9 @@ func (s *scanner) body(i int, l line) {
 		}
 	case dump:
 		if !isDump(l.text) {
-			s.flush()
+			if !s.interrupted(i) {
+				s.flush()
+			}
 			return
 		}
 	}
@@ -194,6 +211,29 @@ func (s *scanner) body(i int, l line) {
 	if len(c.lines) >= maxLines {
 		s.flush()
 	}
+}
+
+// interrupted reports whether the line i, which belongs to no dump, was printed
+// by another processor in the middle of one: a stack goes on after it.
+func (s *scanner) interrupted(i int) bool {
+	last := s.cur.lines[len(s.cur.lines)-1].text
+	if strings.HasPrefix(last, " </TASK>") || strings.HasPrefix(last, endTrace) {
+		return false
+	}
+	for _, l := range s.lines[i+1 : min(i+1+maxForeign, len(s.lines))] {
+		if _, ok := ParseFrame(l.text); ok || strings.HasPrefix(l.text, " <") {
+			return true
+		}
+		if sig, _ := match(l.text); sig != nil || begins(l.text) {
+			return false
+		}
+	}
+	return false
+}
+
+// begins reports whether a line begins a dump of its own.
+func begins(text string) bool {
+	return text == cutHere || isBar(text) || strings.HasPrefix(text, "CPU: ") || strings.HasPrefix(text, "Call Trace:")
 }
 
 func (s *scanner) flush() {
