@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/BurntSushi/toml"
@@ -29,13 +28,6 @@ type Line struct {
 
 // Version returns the line's series.
 func (l Line) Version() (Version, error) { return ParseVersion(l.Name) }
-
-// A Profile names the fragments of a kernel's configuration, in merge order.
-type Profile struct {
-	Name      string
-	About     string // one line for people
-	Fragments []string
-}
 
 // Lines returns the kernel lines, oldest first.
 func Lines() ([]Line, error) {
@@ -64,35 +56,6 @@ func FindLine(name string) (Line, error) {
 		return Line{}, err
 	}
 	return find("kernel line", name, lines, func(l Line) string { return l.Name })
-}
-
-// Profiles returns all profiles, the default one first.
-func Profiles() ([]Profile, error) {
-	var t struct {
-		Default string
-		Profile []Profile
-	}
-	if err := decode("profiles.toml", &t); err != nil {
-		return nil, err
-	}
-	i := slices.IndexFunc(t.Profile, func(p Profile) bool { return p.Name == t.Default })
-	if i < 0 {
-		return nil, fmt.Errorf("profiles.toml: the default profile %q does not exist", t.Default)
-	}
-	first := t.Profile[i]
-	return append([]Profile{first}, slices.Delete(t.Profile, i, i+1)...), nil
-}
-
-// FindProfile returns the profile with that name, the default one for "".
-func FindProfile(name string) (Profile, error) {
-	profiles, err := Profiles()
-	if err != nil {
-		return Profile{}, err
-	}
-	if name == "" {
-		return profiles[0], nil
-	}
-	return find("profile", name, profiles, func(p Profile) string { return p.Name })
 }
 
 // LoadFragment returns the built-in fragment of that name or, when the name
@@ -130,14 +93,19 @@ func fragmentNames() ([]string, error) {
 	return names, nil
 }
 
-// decode reads an embedded TOML table; a key that the table does not have is
-// an error, so that a misspelt one is not ignored.
+// decode reads an embedded TOML table.
 func decode(name string, v any) error {
 	text, err := files.ReadFile(name)
 	if err != nil {
 		return err
 	}
-	meta, err := toml.Decode(string(text), v)
+	return decodeText(name, string(text), v)
+}
+
+// decodeText reads a TOML table; a key that the table does not have is an error,
+// so that a misspelt one is not ignored.
+func decodeText(name, text string, v any) error {
+	meta, err := toml.Decode(text, v)
 	if err != nil {
 		var pe toml.ParseError
 		if errors.As(err, &pe) {

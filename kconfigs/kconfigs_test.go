@@ -157,11 +157,11 @@ func TestFind(t *testing.T) {
 		t.Errorf("profile %+v, error %v", p, err)
 	}
 	_, err = FindProfile("fast")
-	if want := `no profile "fast": choose one of leak, san, lock`; err == nil || err.Error() != want {
+	if want := `no profile "fast": choose one of leak, san, kobject, lock`; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
 	_, err = LoadFragment("nosuch")
-	if err == nil || !strings.Contains(err.Error(), `no fragment "nosuch": choose one of base, devices,`) {
+	if err == nil || !strings.Contains(err.Error(), `no fragment "nosuch": choose one of account, base, devices,`) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -71,7 +71,7 @@ func (f *benchFlags) run(c *cobra.Command) error {
 		return usage(c, err)
 	}
 	if f.runs < 1 || f.vms < 0 || len(requests) > 1 {
-		return usage(c, fmt.Errorf("give at least one run, one kernel and a number of guests"))
+		return usage(c, fmt.Errorf("give at least one run, one kernel in one profile and a number of guests"))
 	}
 	w, err := newWork(c)
 	if err != nil {

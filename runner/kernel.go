@@ -31,7 +31,7 @@ func newKernelBuild() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "build",
 		Short:   "Get and build kernels without running anything",
-		Example: "  go run ./runner kernel build -y --kernel 5.10,6.1,6.12",
+		Example: "  go run ./runner kernel build -y --kernel 5.10,6.1,6.12 --profile leak,san",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			requests, err := t.requests()
@@ -51,7 +51,7 @@ func newKernelBuild() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(w.display.Above(c.OutOrStdout()), "%s\t%s\t%s\n", k.Release, k.Source, k.Image)
+				fmt.Fprintf(w.display.Above(c.OutOrStdout()), "%s\t%s\t%s\t%s\n", k.Release, k.Profile, k.Source, k.Image)
 			}
 			return nil
 		},

@@ -13,23 +13,32 @@ import (
 )
 
 const reportAbout = `Print the verdicts of runs that are over, from the results.json files that are
-found at or below each PATH (default: the latest run). The exit status is that
-of the worst run.`
+found at or below each PATH (default: the latest run), and of several runs a
+verdict of all. The exit status is that of the worst run.`
 
 const reportExamples = `  # The verdict of the latest run once more
   go run ./runner report
+
+  # What the sweeps made fail, and what came of it
+  go run ./runner report --sites
+
+  # Every case on every kernel
+  go run ./runner report --matrix results
 
   # A summary of several runs for GitHub
   go run ./runner report --markdown results >> "$GITHUB_STEP_SUMMARY"`
 
 func newReport() *cobra.Command {
-	var markdown bool
+	var form reportForm
 	c := &cobra.Command{
 		Use:     "report [PATH...]",
 		Short:   "Print the verdicts of runs that are over",
 		Long:    reportAbout,
 		Example: reportExamples,
 		RunE: func(c *cobra.Command, paths []string) error {
+			if form.several() {
+				return usage(c, errors.New("--markdown, --sites and --matrix exclude each other: give one of them"))
+			}
 			if len(paths) == 0 {
 				w, err := newWork(c)
 				if err != nil {
@@ -37,14 +46,24 @@ func newReport() *cobra.Command {
 				}
 				paths = []string{filepath.Join(w.cache, "runs", "latest") + "/"}
 			}
-			return report(paths, markdown)
+			return form.report(paths)
 		},
 	}
-	c.Flags().BoolVar(&markdown, "markdown", false, "print Markdown instead of text")
+	c.Flags().BoolVar(&form.markdown, "markdown", false, "print Markdown instead of text")
+	c.Flags().BoolVar(&form.sites, "sites", false, "print which allocations the injections refused, and the exits that led to")
+	c.Flags().BoolVar(&form.matrix, "matrix", false, "print every case, and what it ended with in every run")
 	return c
 }
 
-func report(paths []string, markdown bool) error {
+// reportForm says what of the runs is printed, their verdicts if nothing else.
+type reportForm struct{ markdown, sites, matrix bool }
+
+// several reports whether more than one form is asked for.
+func (f reportForm) several() bool {
+	return f.markdown && (f.sites || f.matrix) || f.sites && f.matrix
+}
+
+func (f reportForm) report(paths []string) error {
 	files, err := findResults(paths)
 	if err != nil {
 		return err
@@ -59,10 +78,8 @@ func report(paths []string, markdown bool) error {
 		runs = append(runs, run)
 		status = worse(status, run.Status())
 	}
-	if markdown {
-		err = result.Markdown(os.Stdout, runs...)
-	} else {
-		err = reportText(runs, files)
+	if err = f.print(runs, files); err != nil {
+		err = fmt.Errorf("print the verdict: %w", err)
 	}
 	if err == nil && status != statusGood {
 		err = statusError(status)
@@ -70,11 +87,29 @@ func report(paths []string, markdown bool) error {
 	return err
 }
 
-func reportText(runs []*result.Run, files []string) error {
+func (f reportForm) print(runs []*result.Run, files []string) error {
+	style := result.TerminalStyle(os.Stdout, "")
+	switch {
+	case f.markdown:
+		return result.Markdown(os.Stdout, runs...)
+	case f.matrix:
+		return result.Matrix(os.Stdout, runs, style)
+	}
+	show := result.Text
+	if f.sites {
+		show = result.Sites
+	}
 	for i, run := range runs {
-		if err := result.Text(os.Stdout, run, result.TerminalStyle(os.Stdout, files[i])); err != nil {
-			return fmt.Errorf("print the verdict: %w", err)
+		style.File = files[i]
+		if err := show(os.Stdout, run, style); err != nil {
+			return err
 		}
+		if len(runs) > 1 && !f.sites {
+			fmt.Println()
+		}
+	}
+	if len(runs) > 1 && !f.sites {
+		return result.Summary(os.Stdout, runs, style)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,7 +33,11 @@ type runFlags struct {
 const runAbout = `Set the machine up, get the kernel, build it, boot it and run the suite in it.
 
 Everything that takes long is kept in the cache, so that the next run begins
-with the boot. Afterwards a plain "go test ./tests" uses the same kernel.`
+with the boot. Afterwards a plain "go test ./tests" uses the same kernel, the
+first one of several.
+
+Of several lines and profiles each line runs in each profile, one after the
+other; at the end comes one verdict of all.`
 
 const runExamples = `  # The newest long-term kernel
   go run ./runner run -y
@@ -43,8 +48,11 @@ const runExamples = `  # The newest long-term kernel
   # A finished kernel and its modules
   go run ./runner run --image bzImage --modules /tmp/mod
 
-  # Two kernels, one after the other; results under ./out
-  go run ./runner run --kernel 6.1,6.12 --out out
+  # The newest long-term kernel with leak detection, sanitizers, lock checks
+  go run ./runner run --profile leak,san,lock
+
+  # Two lines in all profiles, one after the other; results under ./out
+  go run ./runner run --kernel 6.1,6.12 --profile all --out out
 
   # Flags of go test for the suite
   go run ./runner run -- -count=3 -failfast`
@@ -131,31 +139,81 @@ type oneRun struct {
 	compiled result.Phase
 }
 
-// all runs the suite on each kernel. A kernel that cannot be had does not keep
-// the others from being tried; the worst status is the command's.
+// all runs the suite on each kernel.
 func (o *oneRun) all(ctx context.Context, requests []kernel.Request, out string) error {
+	defer o.remove()
 	status := statusGood
-	for i, r := range requests {
-		run, err := o.onKernel(ctx, r, outFor(out, r, len(requests)))
-		switch {
-		case err != nil && (ctx.Err() != nil || len(requests) == 1):
-			o.remove()
+	if len(requests) == 1 {
+		run, err := o.onKernel(ctx, requests[0], out)
+		if err != nil {
 			return err
-		case err != nil:
-			fmt.Fprintln(o.display.Above(os.Stderr), message(fmt.Errorf("%s: %w", label(r), err)))
-			status = worse(status, statusOf(err))
-		default:
-			status = worse(status, run.Status())
 		}
-		if i < len(requests)-1 {
-			fmt.Fprintln(o.display.Above(os.Stdout))
+		status = run.Status()
+	} else {
+		var err error
+		if status, err = o.matrix(ctx, requests, out); err != nil {
+			return err
 		}
 	}
-	o.remove()
 	if status != statusGood {
 		return statusError(status)
 	}
 	return nil
+}
+
+// matrix runs the suite on several kernels, and prints the verdict of all. A
+// kernel that cannot be had does not keep the others from being tried; the worst
+// status is the command's.
+func (o *oneRun) matrix(ctx context.Context, requests []kernel.Request, out string) (int, error) {
+	if out == "" {
+		var err error
+		if out, err = suite.NewOut(o.cache, "matrix"); err != nil {
+			return 0, err
+		}
+	}
+	status := statusGood
+	var runs []*result.Run
+	for _, r := range requests {
+		folder := filepath.Join(out, folderName(r, requests))
+		began := time.Now()
+		run, err := o.onKernel(ctx, r, folder)
+		switch {
+		case ctx.Err() != nil && err != nil:
+			return 0, err
+		case err != nil:
+			fmt.Fprintln(o.display.Above(os.Stderr), message(fmt.Errorf("%s: %w", label(r), err)))
+			status = worse(status, statusOf(err))
+			if run, err = noRun(r, began, err, folder); err != nil {
+				return 0, err
+			}
+		default:
+			status = worse(status, run.Status())
+		}
+		runs = append(runs, run)
+		fmt.Fprintln(o.display.Above(os.Stdout))
+	}
+	if err := result.Summary(o.display.Above(os.Stdout), runs, result.TerminalStyle(os.Stdout, "")); err != nil {
+		return 0, fmt.Errorf("print the verdict: %w", err)
+	}
+	fmt.Fprintf(o.display.Above(os.Stderr), "results of all: %s\n", out)
+	return status, nil
+}
+
+// noRun leaves in folder why there is no run on a kernel, for "report".
+func noRun(r kernel.Request, began time.Time, why error, folder string) (*result.Run, error) {
+	if r.Profile == "" {
+		r.Profile = usualProfile()
+	}
+	run := &result.Run{
+		Tool:       result.Tool{Version: version()},
+		Command:    commandLine(),
+		Started:    began,
+		Seconds:    time.Since(began).Seconds(),
+		Kernel:     result.Kernel{Line: r.Line, Source: label(r), Profile: r.Profile},
+		Incomplete: why.Error(),
+	}
+	run.Account(nil)
+	return run, result.Write(folder, run)
 }
 
 // remove removes the suite's binary, if it was built.
@@ -165,12 +223,20 @@ func (o *oneRun) remove() {
 	}
 }
 
-// outFor is the folder for one kernel's results, "" for the default.
-func outFor(out string, r kernel.Request, kernels int) string {
-	if out == "" || kernels == 1 {
-		return out
+// folderName names the folder for the results of one of several requests: by
+// its line and its profile, as far as they tell it from the others.
+func folderName(r kernel.Request, all []kernel.Request) string {
+	several := func(of func(kernel.Request) string) bool {
+		return slices.ContainsFunc(all, func(o kernel.Request) bool { return of(o) != of(r) })
 	}
-	return filepath.Join(out, r.Line)
+	var parts []string
+	if r.Line != "" {
+		parts = append(parts, r.Line)
+	}
+	if several(func(o kernel.Request) string { return o.Profile }) {
+		parts = append(parts, r.Profile)
+	}
+	return strings.Join(parts, "-")
 }
 
 // onKernel gets one kernel, runs the suite on it and prints the verdict.
@@ -188,7 +254,7 @@ func (o *oneRun) onKernel(ctx context.Context, r kernel.Request, out string) (*r
 		phases = append(phases, o.compiled)
 	}
 	if out == "" {
-		if out, err = suite.NewOut(o.cache, k); err != nil {
+		if out, err = suite.NewOut(o.cache, suite.Label(k)); err != nil {
 			return nil, err
 		}
 	}
@@ -201,7 +267,7 @@ func (o *oneRun) onKernel(ctx context.Context, r kernel.Request, out string) (*r
 	if o.verbose {
 		stdout = io.MultiWriter(log, o.display.Above(os.Stdout))
 	}
-	o.display.Phase("suite on " + k.Release)
+	o.display.Phase("suite on " + profiled(k.Release, k.Profile))
 	l := suite.Launch{
 		Binary: o.binary, Args: append([]string{"-test.v=true"}, o.args...), Kernel: k,
 		Accel: o.accel, VMs: o.vms, Out: out, Stdout: stdout, Issues: o.issues,

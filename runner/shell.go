@@ -7,12 +7,16 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"netdev.test/teardown/initramfs/image"
+	"netdev.test/teardown/kconfigs"
 	"netdev.test/teardown/runner/host"
+	"netdev.test/teardown/runner/kernel"
+	"netdev.test/teardown/runner/suite"
 	"netdev.test/teardown/runner/vm"
 )
 
@@ -43,23 +47,23 @@ func newShell() *cobra.Command {
 	return c
 }
 
-func shell(c *cobra.Command, t *target, accel vm.Accel) error {
+func shell(cmd *cobra.Command, t *target, accel vm.Accel) error {
 	requests, err := t.requests()
 	if err != nil {
-		return usage(c, err)
+		return usage(cmd, err)
 	}
 	if len(requests) > 1 {
-		return usage(c, errors.New("a shell is on one kernel: give one"))
+		return usage(cmd, errors.New("a shell is on one kernel in one profile: give one"))
 	}
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
-		return usage(c, errors.New("a shell needs a terminal: standard input is none"))
+		return usage(cmd, errors.New("a shell needs a terminal: standard input is none"))
 	}
-	w, err := newWork(c)
+	w, err := newWork(cmd)
 	if err != nil {
 		return err
 	}
 	defer w.display.Close()
-	ctx := c.Context()
+	ctx := cmd.Context()
 	if err := w.ensure(ctx, host.Boot|t.need()); err != nil {
 		return err
 	}
@@ -78,16 +82,34 @@ func shell(c *cobra.Command, t *target, accel vm.Accel) error {
 	if err != nil {
 		return err
 	}
+	c, err := w.machine(ctx, k, accel)
+	if err != nil {
+		return err
+	}
+	w.display.Close()
+	c.Initramfs = initramfs
+	c.Append = append(c.Append, image.Shell)
+	return console(ctx, c)
+}
+
+// machine describes the guest that the suite has on k.
+func (w *work) machine(ctx context.Context, k kernel.Kernel, accel vm.Accel) (vm.Config, error) {
+	profile, err := kconfigs.FindProfile(k.Profile)
+	if err != nil {
+		return vm.Config{}, err
+	}
 	if accel == "" {
 		w.display.Phase("prove the accelerator")
 		proof, err := vm.ProveAccel(ctx, w.cache, "", k.Image)
 		if err != nil {
-			return err
+			return vm.Config{}, err
 		}
 		accel = proof.Accel
 	}
-	w.display.Close()
-	return console(ctx, vm.Config{Kernel: k.Image, Initramfs: initramfs, Accel: accel, Append: []string{image.Shell}})
+	return vm.Config{
+		Kernel: k.Image, Accel: accel, MemoryMiB: profile.Memory,
+		Append: slices.Concat(suite.Append(k.Release), profile.Append),
+	}, nil
 }
 
 // console connects a guest's serial line to the terminal until the guest ends.

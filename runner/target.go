@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -20,7 +22,7 @@ type target struct {
 	tree      string
 	image     string
 	modules   string
-	profile   string
+	profiles  []string
 	fragments []string
 	update    bool
 }
@@ -32,48 +34,71 @@ func (t *target) flags(c *cobra.Command) {
 	f.StringVar(&t.tree, "tree", "", "your own kernel tree in `DIR`, which is only read")
 	f.StringVar(&t.image, "image", "", "a finished kernel: a bzImage in `FILE`")
 	f.StringVar(&t.modules, "modules", "", "with --image: `DIR` that holds lib/modules/RELEASE")
-	f.StringVar(&t.profile, "profile", "", "`NAME` of the configuration: "+profileNames())
+	f.StringSliceVar(&t.profiles, "profile", nil, "`NAME`s of configurations: "+profileNames()+", or "+kconfigs.AllProfiles+" of them (default: "+usualProfile()+")")
 	f.StringSliceVar(&t.fragments, "fragment", nil, "configuration fragment in `FILE`, merged last")
 	f.BoolVar(&t.update, "update", false, "look for a newer source of the line even if one is in the cache")
+	completeList(c, "kernel", names(kconfigs.Lines, func(l kconfigs.Line) string { return l.Name }))
+	completeList(c, "profile", append(names(kconfigs.Profiles, profileName), kconfigs.AllProfiles))
+}
+
+// completeList has a shell complete the flag, a list, with the values that are
+// not in it yet.
+func completeList(c *cobra.Command, flag string, values []string) {
+	err := c.RegisterFlagCompletionFunc(flag, func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+		given, last := "", typed
+		if i := strings.LastIndexByte(typed, ','); i >= 0 {
+			given, last = typed[:i+1], typed[i+1:]
+		}
+		var fit []string
+		for _, v := range values {
+			if strings.HasPrefix(v, last) && !slices.Contains(strings.Split(given, ","), v) {
+				fit = append(fit, given+v)
+			}
+		}
+		return fit, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	})
+	if err != nil {
+		panic(err) // the flag was added just before
+	}
 }
 
 // lineNames lists the kernel lines.
 func lineNames() string {
-	lines, err := kconfigs.Lines()
-	if err != nil {
-		return err.Error() // shown by --help; using a line fails with it
-	}
-	return list(lines, func(l kconfigs.Line) string { return l.Name })
+	return strings.Join(names(kconfigs.Lines, func(l kconfigs.Line) string { return l.Name }), ", ")
 }
 
 // profileNames lists the profiles, the default first.
-func profileNames() string {
-	profiles, err := kconfigs.Profiles()
-	if err != nil {
-		return err.Error()
-	}
-	return list(profiles, func(p kconfigs.Profile) string { return p.Name })
-}
+func profileNames() string { return strings.Join(names(kconfigs.Profiles, profileName), ", ") }
 
-func list[T any](all []T, name func(T) string) string {
-	var s string
-	for i, t := range all {
-		if i > 0 {
-			s += ", "
-		}
-		s += name(t)
+// usualProfile is the default profile.
+func usualProfile() string { return names(kconfigs.Profiles, profileName)[0] }
+
+func profileName(p kconfigs.Profile) string { return p.Name }
+
+// names returns the names of what get returns; or, for --help to show, why it
+// fails, as does whatever uses it.
+func names[T any](get func() ([]T, error), name func(T) string) []string {
+	all, err := get()
+	if err != nil {
+		return []string{err.Error()}
+	}
+	var s []string
+	for _, t := range all {
+		s = append(s, name(t))
 	}
 	return s
 }
 
-// requests returns the kernels that are wanted, at least one. Mistakes that can
-// be seen without any tool are found here, before anything is installed.
+// requests returns the kernels that are wanted, at least one: each line in each
+// profile. Mistakes that can be seen without any tool are found here, before
+// anything is installed.
 func (t *target) requests() ([]kernel.Request, error) {
 	base := kernel.Request{
 		Tree: t.tree, Image: t.image, Modules: t.modules,
-		Profile: t.profile, Fragments: t.fragments, Update: t.update,
+		Fragments: t.fragments, Update: t.update,
 	}
-	if _, err := kconfigs.FindProfile(t.profile); err != nil {
+	profiles, err := kconfigs.ProfileNames(t.profiles)
+	if err != nil {
 		return nil, err
 	}
 	switch {
@@ -81,7 +106,7 @@ func (t *target) requests() ([]kernel.Request, error) {
 		return nil, errors.New("--kernel, --tree and --image exclude each other: give one of them")
 	case t.modules != "" && t.image == "":
 		return nil, errors.New("--modules goes with --image: a kernel that is built brings its own modules")
-	case t.image != "" && (t.profile != "" || len(t.fragments) > 0):
+	case t.image != "" && (len(profiles) > 0 || len(t.fragments) > 0):
 		return nil, errors.New("--image is a finished kernel: --profile and --fragment cannot change it")
 	}
 	if t.tree != "" {
@@ -89,17 +114,31 @@ func (t *target) requests() ([]kernel.Request, error) {
 			return nil, err
 		}
 	}
-	if len(t.lines) == 0 {
-		return []kernel.Request{base}, nil
+	lines := t.lines
+	if len(lines) == 0 {
+		lines = []string{""}
 	}
+	if len(profiles) == 0 {
+		profiles = []string{""}
+	}
+	return product(base, lines, profiles)
+}
+
+// product asks for each line in each profile; an empty name leaves the choice.
+func product(base kernel.Request, lines, profiles []string) ([]kernel.Request, error) {
 	var all []kernel.Request
-	for _, name := range t.lines {
-		if _, err := kconfigs.FindLine(name); err != nil {
+	for i, name := range lines {
+		if slices.Contains(lines[:i], name) {
+			return nil, fmt.Errorf("kernel line %q is given twice", name)
+		}
+		if _, err := kconfigs.FindLine(name); name != "" && err != nil {
 			return nil, err
 		}
-		r := base
-		r.Line = name
-		all = append(all, r)
+		for _, profile := range profiles {
+			r := base
+			r.Line, r.Profile = name, profile
+			all = append(all, r)
+		}
 	}
 	return all, nil
 }
@@ -129,15 +168,24 @@ func (t *target) need() host.Need {
 	return host.Build | host.Fetch
 }
 
-// label names a request for people: kernel 6.12.
+// label names a request for people: kernel 6.12 (san).
 func label(r kernel.Request) string {
+	name := "newest long-term kernel"
 	switch {
 	case r.Line != "":
-		return "kernel " + r.Line
+		name = "kernel " + r.Line
 	case r.Tree != "":
-		return "kernel in " + r.Tree
+		name = "kernel in " + r.Tree
 	case r.Image != "":
-		return "kernel " + r.Image
+		name = "kernel " + r.Image
 	}
-	return "newest long-term kernel"
+	return profiled(name, r.Profile)
+}
+
+// profiled adds a profile to the name of a kernel, where one is given.
+func profiled(name, profile string) string {
+	if profile == "" {
+		return name
+	}
+	return name + " (" + profile + ")"
 }

@@ -16,6 +16,7 @@ import (
 	"netdev.test/teardown/runner/kernel"
 	"netdev.test/teardown/runner/progress"
 	"netdev.test/teardown/runner/result"
+	"netdev.test/teardown/runner/suite"
 )
 
 // testLines are the kernel lines that "test" runs the suite on when none is
@@ -25,7 +26,8 @@ var testLines = []string{"6.1", "6.12"}
 const testAbout = `Run every test of the project: the unit tests on this machine, then the suite
 in guests, once on each kernel. gotestsum prints the results.
 
-In what it prints, tests@LINE is the suite on the kernel of that line.`
+In what it prints, tests@LINE is the suite on the kernel of that line, and
+tests@LINE-PROFILE in another profile than the default one.`
 
 const testExamples = `  # Everything, on 6.1 and 6.12
   go run ./runner test -y
@@ -123,17 +125,14 @@ type testPart struct {
 
 // suitePart is the suite on the kernel k.
 func suitePart(k kernel.Kernel, out string) testPart {
-	label := k.Line
-	if label == "" {
-		label = strings.ReplaceAll(k.Release, "/", "_")
-	}
+	label := suite.Label(k)
 	out = filepath.Join(out, label)
 	named := "" // a finished kernel is the one that was got ready last
 	if file := filepath.Join(filepath.Dir(k.Image), "kernel.json"); fileExists(file) {
 		named = file
 	}
 	return testPart{
-		label:    "suite on " + k.Release,
+		label:    "suite on " + profiled(k.Release, k.Profile),
 		packages: []string{"./tests"},
 		env:      []string{"CGO_ENABLED=0", "TEARDOWN_OUT=" + out, "TEARDOWN_KERNEL=" + named},
 		out:      out,

@@ -30,6 +30,7 @@ type work struct {
 	root    string // folder of the module
 	cache   string
 	yes     bool
+	ready   bool // the kernel that a plain go test boots is chosen
 }
 
 // newWork returns the common part of c's work. Close its display.
@@ -143,14 +144,15 @@ func ask(ctx context.Context, question string) (bool, error) {
 	}
 }
 
-// kernel gets the kernel of a request and makes it the one that a plain
-// "go test ./tests" boots.
+// kernel gets the kernel of a request. The first one becomes the one that a
+// plain "go test ./tests" boots.
 func (w *work) kernel(ctx context.Context, r kernel.Request) (kernel.Kernel, error) {
 	w.display.Phase(label(r))
 	k, err := kernel.Get(ctx, r, kernel.Options{CacheDir: w.cache, Progress: w.building})
-	if err != nil {
+	if err != nil || w.ready {
 		return k, err
 	}
+	w.ready = true
 	return k, kernel.SaveReady(kernel.Ready{Kernel: k})
 }
 

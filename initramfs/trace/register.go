@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -15,24 +16,34 @@ const (
 	eventNotify      = "notify"       // netdev notifier chain entered
 	eventNotifyRet   = "notify_ret"   // netdev notifier chain returned
 	eventKobjectRet  = "kobject_ret"  // netdev_register_kobject() returned
+	eventAddRet      = "add_ret"      // device_add() returned
+	eventOpsRet      = "ops_ret"      // ethtool_check_ops() returned
+	eventNetdev      = "netdev"       // register_netdev() entered
+	eventNetdevRet   = "netdev_ret"   // register_netdev() returned
 )
 
 // Registration is the set of probes by which the exit of register_netdevice()
-// is known. All are in net/core/dev.c but netdev_register_kobject(), which is in
-// net/core/net-sysfs.c. dev_index_reserve() came with the index xarray in 6.6.
+// is known. They are in net/core/dev.c but for netdev_register_kobject() in
+// net/core/net-sysfs.c, device_add() in drivers/base/core.c and
+// ethtool_check_ops() in net/ethtool/common.c. dev_index_reserve() came with the
+// index xarray in 6.6.
 var Registration = []Probe{
-	{eventRegister, "register_netdevice", false, "dev=$arg1:x64"},
-	{eventRegisterRet, "register_netdevice", true, "ret=$retval:s32"},
-	{eventIndexRet, "dev_index_reserve", true, "ret=$retval:s32"},
-	{eventNotify, "call_netdevice_notifiers_info", false, "val=$arg1:u64"},
-	{eventNotifyRet, "call_netdevice_notifiers_info", true, "ret=$retval:s32"},
-	{eventKobjectRet, "netdev_register_kobject", true, "ret=$retval:s32"},
+	{Event: eventNetdev, Symbol: "register_netdev", Args: "dev=$arg1:x64"},
+	{Event: eventNetdevRet, Symbol: "register_netdev", Return: true, Args: "ret=$retval:s32"},
+	{Event: eventRegister, Symbol: "register_netdevice", Args: "dev=$arg1:x64"},
+	{Event: eventRegisterRet, Symbol: "register_netdevice", Return: true, Args: "ret=$retval:s32"},
+	{Event: eventIndexRet, Symbol: "dev_index_reserve", Return: true, Args: "ret=$retval:s32"},
+	{Event: eventNotify, Symbol: "call_netdevice_notifiers_info", Args: "val=$arg1:u64"},
+	{Event: eventNotifyRet, Symbol: "call_netdevice_notifiers_info", Return: true, Args: "ret=$retval:s32"},
+	{Event: eventKobjectRet, Symbol: "netdev_register_kobject", Return: true, Args: "ret=$retval:s32"},
+	{Event: eventAddRet, Symbol: "device_add", Return: true, Args: "ret=$retval:s32"},
+	{Event: eventOpsRet, Symbol: "ethtool_check_ops", Return: true, Args: "ret=$retval:s32"},
 }
 
 // Init is the probe on a kind's ndo_init. Event names are unique, so the kind's
 // name is part of it; [Exits] goes by the prefix.
 func Init(kind, symbol string) Probe {
-	return Probe{InitEvent(kind), symbol, true, "ret=$retval:s32"}
+	return Probe{Event: InitEvent(kind), Symbol: symbol, Return: true, Args: "ret=$retval:s32"}
 }
 
 // InitEvent is the event of the kind's ndo_init, for [Tracer.Has].
@@ -55,16 +66,25 @@ type Exit string
 const (
 	Before    Exit = "E-1"  // the device never got as far as register_netdevice()
 	OK        Exit = "ok"   // it was registered
+	Killed    Exit = "E0"   // register_netdev() was killed while it waited for the lock
+	Ethtool   Exit = "E1"   // ethtool_check_ops()
 	Name      Exit = "E2"   // dev_get_valid_name()
 	NameNode  Exit = "E3"   // netdev_name_node_head_alloc()
 	NdoInit   Exit = "E4"   // ndo_init
+	BuggyVLAN Exit = "E4b"  // VLAN features without the operations they need
 	PcpuStats Exit = "E5"   // netdev_do_alloc_pcpu_stats()
 	Index     Exit = "E6"   // dev_index_reserve(), before 6.6 __dev_get_by_index()
 	PostInit  Exit = "E7"   // NETDEV_POST_INIT vetoed
-	Kobject   Exit = "E8"   // netdev_register_kobject()
+	Kobject   Exit = "E8"   // netdev_register_kobject(): device_add()
+	Queues    Exit = "E8b"  // netdev_register_kobject(): register_queue_kobjects()
 	Register  Exit = "E9"   // NETDEV_REGISTER vetoed
 	Late      Exit = "late" // registered, then refused by a later step
 )
+
+// AllExits are the exits at which a registration can be refused, in the order of
+// the kernel's code.
+var AllExits = []Exit{Before, Killed, Ethtool, Name, NameNode, NdoInit, BuggyVLAN, PcpuStats,
+	Index, PostInit, Kobject, Queues, Register, Late}
 
 // A Return is how one call of register_netdevice() ended.
 type Return struct {
@@ -77,40 +97,61 @@ type Return struct {
 // PastInit reports whether the registration got past ndo_init, which a trace
 // that has a probe on it must then show.
 func (r Return) PastInit() bool {
-	return r.Exit != Name && r.Exit != NameNode && r.Exit != NdoInit
+	return !slices.Contains([]Exit{Killed, Ethtool, Name, NameNode, NdoInit}, r.Exit)
 }
 
 // call is a call of register_netdevice() that has not returned yet.
 type call struct {
 	device  uint64
 	initRan bool
+	added   bool  // device_add() succeeded
 	exit    Exit  // the step that failed, once one did
 	notify  []int // events of the notifier chains entered and not left
 }
 
 // Exits returns how the calls of register_netdevice() in the record ended, in
-// the order in which they returned. Unless the kind's ndo_init is probed
-// ([Init]), its failure for want of memory cannot be told from [NameNode].
+// the order in which they returned; a call of register_netdev() that did not get
+// as far is one too. Unless the kind's ndo_init is probed ([Init]), its failure
+// for want of memory cannot be told from [NameNode].
 func Exits(events []Event) []Return {
-	var calls []*call
-	var returns []Return
+	var r registration
 	for _, e := range events {
-		if e.Name == eventRegister {
-			calls = append(calls, &call{device: uint64(e.Args["dev"])})
-			continue
+		switch e.Name {
+		case eventNetdev:
+			r.waiting = uint64(e.Args["dev"])
+		case eventNetdevRet:
+			if r.waiting != 0 {
+				r.returns = append(r.returns, Return{Device: r.waiting, Exit: Killed, Errno: unix.Errno(-e.Args["ret"])})
+			}
+			r.waiting = 0
+		case eventRegister:
+			r.waiting = 0
+			r.calls = append(r.calls, &call{device: uint64(e.Args["dev"])})
+		default:
+			r.step(e)
 		}
-		if len(calls) == 0 {
-			continue
-		}
-		c := calls[len(calls)-1]
-		if e.Name != eventRegisterRet {
-			c.step(e)
-			continue
-		}
-		calls = calls[:len(calls)-1]
-		returns = append(returns, c.end(unix.Errno(-e.Args["ret"])))
 	}
-	return returns
+	return r.returns
+}
+
+// registration is what [Exits] has read so far.
+type registration struct {
+	waiting uint64  // device for which register_netdev() waits for the lock
+	calls   []*call // not returned yet, the innermost last
+	returns []Return
+}
+
+func (r *registration) step(e Event) {
+	if len(r.calls) == 0 {
+		return
+	}
+	c := r.calls[len(r.calls)-1]
+	if e.Name != eventRegisterRet {
+		c.step(e)
+		return
+	}
+	r.calls = r.calls[:len(r.calls)-1]
+	r.returns = append(r.returns, c.end(unix.Errno(-e.Args["ret"])))
 }
 
 // step notes one event inside the call.
@@ -125,8 +166,16 @@ func (c *call) step(e Event) {
 		return
 	case eventIndexRet:
 		c.fail(Index, failed)
+	case eventOpsRet:
+		c.fail(Ethtool, failed)
+	case eventAddRet:
+		c.added = !failed
 	case eventKobjectRet:
-		c.fail(Kobject, failed)
+		if c.added {
+			c.fail(Queues, failed)
+		} else {
+			c.fail(Kobject, failed)
+		}
 	}
 	if strings.HasPrefix(e.Name, eventInitRet) {
 		c.initRan = true
@@ -167,6 +216,8 @@ func (c *call) end(errno unix.Errno) Return {
 	case r.Exit != "":
 	case errno == unix.EBUSY:
 		r.Exit = Index
+	case c.initRan && errno == unix.EINVAL:
+		r.Exit = BuggyVLAN
 	case c.initRan:
 		r.Exit = PcpuStats
 	case errno == unix.ENOMEM:

@@ -12,7 +12,7 @@ func (v Verdict) Valid() bool {
 
 // Oracles returns all oracles.
 func Oracles() []Oracle {
-	return []Oracle{Errno, Notify, Deadline, Log, Remains, Kmemleak, Guest, Trigger}
+	return []Oracle{Errno, Notify, Deadline, Log, Remains, Life, Live, PerCPU, Account, Kmemleak, Guest, Trigger}
 }
 
 // Decide sets c's Verdict, Oracle and Reason from its Evidence and Blind. It

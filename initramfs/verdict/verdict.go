@@ -27,6 +27,10 @@ const (
 	Deadline Oracle = "deadline" // an operation that did not end in time
 	Log      Oracle = "log"      // a signature in the kernel log
 	Remains  Oracle = "remains"  // what is left behind in user space's view of the kernel
+	Life     Oracle = "life"     // the order of a device's life, as the unregister path promises it
+	Live     Oracle = "live"     // net devices that were allocated and not released
+	PerCPU   Oracle = "percpu"   // per-cpu memory that was allocated and not freed
+	Account  Oracle = "account"  // allocations by call site, where the kernel counts them (allocation profiling)
 	Kmemleak Oracle = "kmemleak" // memory that nothing points to any more
 	Guest    Oracle = "guest"    // the guest died while the case ran
 	Trigger  Oracle = "trigger"  // the proof that the trigger reached the exit it names
@@ -66,8 +70,10 @@ type Case struct {
 	Refused    int `json:"refused,omitempty"`
 	// Reached counts, by exit, how often the case was seen to leave
 	// register_netdevice() there.
-	Reached  map[string]int `json:"reached,omitempty"`
-	Evidence []Finding      `json:"evidence"`
+	Reached map[string]int `json:"reached,omitempty"`
+	// Sites are the places that the injections made fail, see [Case.AddSite].
+	Sites    []Site    `json:"sites,omitempty"`
+	Evidence []Finding `json:"evidence"`
 	// Blind says which oracles could not see while the case ran, and why in
 	// Title: a detector that switched itself off, an injector that never
 	// fired. A case that has one is unknown unless it failed.

@@ -26,6 +26,10 @@ const CaseFD = 3
 // InGuestEnv is set to 1 in the environment of the test binary in the guest.
 const InGuestEnv = "TEARDOWN_IN_GUEST"
 
+// SeedEnv holds, in the environment of the test binary, the seed of what cases
+// choose at random: a decimal number of 64 bits.
+const SeedEnv = "TEARDOWN_SEED"
+
 // Hello is the guest's first line on [ControlPort].
 type Hello struct {
 	Release string  `json:"release"` // utsname release
@@ -70,8 +74,9 @@ const (
 	// further case may be started: the host denies all further claims of
 	// this guest, and runs what is left in a fresh one.
 	Spoiled Type = "spoiled"
-	// Phase says that the guest spent Seconds in Phase: "baseline",
-	// "leak wait", "scan". Phase with Seconds 0 says that it begins.
+	// Phase says that the guest spent Seconds in Phase: "leak wait", "scan", or
+	// the name of an oracle. What is told of the same phase is summed. Phase
+	// with Seconds 0 says that it begins.
 	Phase Type = "phase"
 	// Control tells the outcome of a positive control.
 	Control Type = "control"
@@ -97,8 +102,11 @@ type Message struct {
 // ControlOutcome is the outcome of one oracle's positive control in one boot.
 type ControlOutcome struct {
 	Oracle verdict.Oracle `json:"oracle"`
-	Saw    bool           `json:"saw"`              // the oracle reported what was planted
-	Detail string         `json:"detail,omitempty"` // what it reported, or why it did not
+	Saw    bool           `json:"saw"` // the oracle reported what was planted
+	// Absent says that this kernel lacks what the oracle needs, so that it was
+	// not asked in this boot. That is no failure of the oracle.
+	Absent bool   `json:"absent,omitempty"`
+	Detail string `json:"detail,omitempty"` // what it reported, or why it did not
 }
 
 // Grant answers a [Claim].

@@ -27,9 +27,12 @@ type build struct {
 	what    string // for messages: "linux 6.12"
 	ofTree  string // the developer's tree, "" for a line
 	kernel  Kernel // what is known of it before
+	base    *entry // the kernel is taken from there, not from the folder
 	log     *os.File
-	resumed bool  // the folder holds an earlier build
-	steps   int64 // that make took for all of it, 0 if resumed
+	resumed bool   // the folder holds an earlier build
+	built   bool   // the folder holds the whole kernel, built by this run
+	steps   int64  // that make took for all of it, 0 if resumed
+	module  string // our own module, "" before it is built
 }
 
 // fixed are make's variables that keep the time, the place and the state of
@@ -46,17 +49,19 @@ var fixed = []string{
 func (b *build) dir() string { return filepath.Join(b.cache, "builds", b.name) }
 func (b *build) out() string { return filepath.Join(b.dir(), "out") }
 
-// run configures, compiles and stores the kernel. key names the entry, given
-// the hash of the kernel's content.
-func (b *build) run(ctx context.Context, key func(content string) string) (entry, error) {
+// run takes the steps and stores what they made. key names the entry, given the
+// hash of its content.
+func (b *build) run(ctx context.Context, key func(content string) string, steps ...func(context.Context) error) (entry, error) {
 	if err := b.open(); err != nil {
 		return entry{}, err
 	}
 	defer b.log.Close()
 	began := time.Now()
-	err := b.configure(ctx)
-	if err == nil {
-		err = b.compile(ctx)
+	var err error
+	for _, step := range steps {
+		if err == nil {
+			err = step(ctx)
+		}
 	}
 	if err = b.settle(err); err != nil {
 		return entry{}, err
@@ -163,6 +168,7 @@ func (b *build) compile(ctx context.Context) error {
 	if !b.resumed {
 		b.steps = m.count
 	}
+	b.built = err == nil
 	return err
 }
 
@@ -226,6 +232,18 @@ func (b *build) store(ctx context.Context, seconds float64, key func(content str
 
 // collect copies image, configuration and modules into dir.
 func (b *build) collect(ctx context.Context, dir string, k *Kernel) error {
+	if err := b.collectKernel(ctx, dir, k); err != nil || b.module == "" {
+		return err
+	}
+	return b.collectModule(filepath.Join(k.Modules, "lib/modules", k.Release))
+}
+
+func (b *build) collectKernel(ctx context.Context, dir string, k *Kernel) error {
+	if b.base != nil {
+		*k = b.base.Kernel
+		k.Image, k.Modules = filepath.Join(dir, entryImage), filepath.Join(dir, entryMods)
+		return copyEntry(*b.base, dir)
+	}
 	image := filepath.Join(dir, entryImage)
 	for from, to := range map[string]string{"arch/x86/boot/bzImage": image, ".config": filepath.Join(dir, entryConfig)} {
 		path := filepath.Join(b.out(), from)

@@ -155,6 +155,25 @@ func storeEntry(tmp, dir string, e entry) (entry, error) {
 	return e, err
 }
 
+// copyEntry copies the files of a kernel in the cache into dir.
+func copyEntry(e entry, dir string) error {
+	from := filepath.Dir(e.Image)
+	for name := range e.Files {
+		to := filepath.Join(dir, name)
+		info, err := os.Stat(filepath.Join(from, name))
+		if err != nil {
+			return err
+		}
+		if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+			return err
+		}
+		if err := copyFile(filepath.Join(from, name), to, info); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // keptOfTree is how many kernels of one tree stay in the cache: each edit makes
 // another, and a run may still be booting one of the last.
 const keptOfTree = 10

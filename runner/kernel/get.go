@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strings"
 
+	"netdev.test/teardown/initramfs/kmod"
 	"netdev.test/teardown/kconfigs"
 )
 
@@ -31,6 +32,7 @@ type getter struct {
 	profile   string
 	fragments []kconfigs.Fragment
 	compiler  string // its version and the linker's
+	module    string // hash of our own module's source
 }
 
 func newGetter(ctx context.Context, r Request, o Options) (*getter, error) {
@@ -60,6 +62,9 @@ func newGetter(ctx context.Context, r Request, o Options) (*getter, error) {
 		g.client = defaultClient()
 	}
 	if g.compiler, err = compilerID(ctx); err != nil {
+		return nil, err
+	}
+	if g.module, err = hashSource(kmod.Source()); err != nil {
 		return nil, err
 	}
 	return g, g.openCache()
@@ -119,7 +124,7 @@ func (g *getter) line(ctx context.Context, line kconfigs.Line) (Kernel, error) {
 		return Kernel{}, &InputError{err}
 	}
 	if s, ok := g.loadSource(line); ok && !g.update {
-		if e, err := loadEntry(g.entryDir(g.lineKey(s.ID, options))); err == nil {
+		if e, err := loadEntry(g.entryDir(g.moduleKey(g.lineKey(s.ID, options)))); err == nil {
 			return e.Kernel, nil
 		}
 	}
@@ -143,7 +148,8 @@ func (g *getter) lineLocked(ctx context.Context, line kconfigs.Line, options []k
 		unpacked = unpacked && s.ID == o.ID
 		s = source{o.ID, o.About}
 	}
-	key := g.lineKey(s.ID, options)
+	bare := g.lineKey(s.ID, options)
+	key := g.moduleKey(bare)
 	if e, ok, err := takeEntry(g.entryDir(key)); ok || err != nil {
 		return e.Kernel, err
 	}
@@ -157,11 +163,26 @@ func (g *getter) lineLocked(ctx context.Context, line kconfigs.Line, options []k
 		options: options, what: "linux " + line.Name,
 		kernel: Kernel{Line: line.Name, Source: s.About, Profile: g.profile},
 	}
-	e, err := b.run(ctx, func(string) string { return key })
+	e, err := b.lineEntry(ctx, bare, key)
 	if err == nil {
 		err = os.RemoveAll(b.dir()) // the source does not change: nothing to build on
 	}
 	return e.Kernel, err
+}
+
+// lineEntry builds a line in two entries: the bare kernel, which takes minutes,
+// and the kernel with our own module, which is all that a change of the module
+// builds anew.
+func (b *build) lineEntry(ctx context.Context, bare, key string) (entry, error) {
+	base, ok, err := takeEntry(b.entryDir(bare))
+	if err == nil && !ok {
+		base, err = b.run(ctx, func(string) string { return bare }, b.configure, b.compile)
+	}
+	if err != nil {
+		return entry{}, err
+	}
+	b.base, b.steps = &base, 0
+	return b.run(ctx, func(string) string { return key }, b.prepare, b.compileModule)
 }
 
 // tree gets the kernel of a developer's tree. Only make can tell what an edit
@@ -195,7 +216,8 @@ func (g *getter) tree(ctx context.Context, dir string) (Kernel, error) {
 			return Kernel{}, diskFull(err, g.cache)
 		}
 	}
-	e, err := b.run(ctx, func(content string) string { return hashOf(recipe, content, t.dir) })
+	key := func(content string) string { return hashOf(recipe, content, t.dir) }
+	e, err := b.run(ctx, key, b.configure, b.compile, b.compileModule)
 	if err != nil {
 		return Kernel{}, diskFull(err, g.cache)
 	}
@@ -207,10 +229,14 @@ const shortKey = 16
 
 func (g *getter) entryDir(key string) string { return filepath.Join(g.cache, "kernels", key) }
 
-// lineKey is the hash of all that decides what a build of a line gives.
+// lineKey is the hash of all that decides what a build of a line gives, our own
+// module left out.
 func (g *getter) lineKey(sourceID string, options []kconfigs.Option) string {
 	return hashOf(recipe, sourceID, g.profile, optionLines(options), g.compiler)
 }
+
+// moduleKey is the key of the kernel bare together with our own module.
+func (g *getter) moduleKey(bare string) string { return hashOf(bare, g.module) }
 
 func hashOf(parts ...any) string {
 	h := sha256.New()

@@ -82,11 +82,17 @@ func (f fake) get(ctx context.Context) (Kernel, error) {
 // compiles returns how often the image was built.
 func (f fake) compiles(t *testing.T) int {
 	t.Helper()
+	return f.calls(t, " bzImage modules\n")
+}
+
+// calls returns how often make was called with something in its arguments.
+func (f fake) calls(t *testing.T, with string) int {
+	t.Helper()
 	calls, err := os.ReadFile(filepath.Join(f.bin, "calls"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.Count(string(calls), " bzImage modules\n")
+	return strings.Count(string(calls), with)
 }
 
 // plant puts a source of line 6.12 into the cache, so that no network is asked.
@@ -123,7 +129,7 @@ func TestRequest(t *testing.T) {
 		{"image with profile", Request{Image: "x", Profile: "leak"}, "cannot change it"},
 		{"unknown line", Request{Line: "6.13"}, `no kernel line "6.13": choose one of 5.10, 6.1`},
 		{"unknown profile", Request{Line: "6.12", Profile: "x"}, `no profile "x": choose one of leak`},
-		{"unknown fragment", Request{Line: "6.12", Fragments: []string{"x"}}, `no fragment "x": choose one of base`},
+		{"unknown fragment", Request{Line: "6.12", Fragments: []string{"x"}}, `no fragment "x": choose one of account, base`},
 		{"absent tree", Request{Tree: empty + "/none"}, "no such file or directory: give the top folder of a kernel tree"},
 		{"tree without Makefile", Request{Tree: empty}, "no Makefile in it: give the top folder of a kernel tree"},
 	}
@@ -201,7 +207,7 @@ func TestLineIsCached(t *testing.T) {
 }
 
 // TestDamagedEntry checks that an entry of the cache which is not what was put
-// there is built again.
+// there is built again: of the bare kernel, if that is whole.
 func TestDamagedEntry(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -223,27 +229,38 @@ func TestDamagedEntry(t *testing.T) {
 		{"kernel.json gone", func(dir string) error { return os.Remove(dir + "/kernel.json") }},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			f := newFake(t)
-			f.plant(t)
-			k, err := f.getLine(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := tt.damage(filepath.Dir(k.Image)); err != nil {
-				t.Fatal(err)
-			}
-			again, err := f.getLine(t.Context())
-			if err != nil || again.Image != k.Image {
-				t.Fatalf("kernel %+v, error %v", again, err)
-			}
-			if n := f.compiles(t); n != 2 {
-				t.Errorf("%d compilations", n)
-			}
-			if err := again.whole(); err != nil {
-				t.Error(err)
-			}
-		})
+		for compiles, which := range map[int]string{1: "with our module", 2: "bare too"} {
+			t.Run(tt.name+", "+which, func(t *testing.T) {
+				f := newFake(t)
+				f.plant(t)
+				k, err := f.getLine(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				dirs := []string{filepath.Dir(k.Image)}
+				if compiles == 2 {
+					dirs, err = filepath.Glob(filepath.Join(f.cache, "kernels/*"))
+				}
+				if err != nil || len(dirs) != compiles {
+					t.Fatalf("entries %v, error %v", dirs, err)
+				}
+				for _, dir := range dirs {
+					if err := tt.damage(dir); err != nil {
+						t.Fatal(err)
+					}
+				}
+				again, err := f.getLine(t.Context())
+				if err != nil || again.Image != k.Image {
+					t.Fatalf("kernel %+v, error %v", again, err)
+				}
+				if n := f.compiles(t); n != compiles {
+					t.Errorf("%d compilations", n)
+				}
+				if err := again.whole(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
 	}
 }
 
@@ -446,7 +463,7 @@ func TestReady(t *testing.T) {
 		}
 	}
 	t.Setenv("TEARDOWN_KERNEL", "6.1")
-	if _, err := LoadReady(); !errors.Is(err, ErrNotReady) || !strings.HasSuffix(err.Error(), "go run ./runner run -y --kernel 6.1") {
+	if _, err := LoadReady(); !errors.Is(err, ErrNotReady) || !strings.HasSuffix(err.Error(), "go run ./runner run -y --kernel 6.1 --profile leak") {
 		t.Errorf("error %v", err)
 	}
 	t.Setenv("TEARDOWN_KERNEL", "")

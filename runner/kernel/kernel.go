@@ -1,14 +1,15 @@
 // Package kernel gets a kernel to boot: one of the kernel lines by number, a
 // developer's own tree, or a ready image. It fetches and verifies sources,
 // configures them with the fragments of a profile, checks that every option
-// asked for holds, builds out of tree, and keeps the result in a cache that
-// survives an interrupted build and two runs at once.
+// asked for holds, builds out of tree, together with our own module, and keeps
+// the result in a cache that survives an interrupted build and two runs at once.
 //
 // The cache (see [CacheDir]) holds
 //
 //	sources/LINE/   one unpacked source a line
 //	builds/NAME/    unfinished builds, and one incremental build a tree
-//	kernels/HASH/   finished kernels, each with a kernel.json
+//	kernels/HASH/   finished kernels, each with a kernel.json; of a line one
+//	                bare, and one with our own module
 //	ready.json      the kernel that a plain "go test ./tests" boots
 package kernel
 

@@ -29,6 +29,9 @@ func realBuild(t *testing.T, r Request) Kernel {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := os.Stat(ownModule(k)); err != nil {
+		t.Errorf("our own module: %v", err)
+	}
 	t.Logf("%s %s in %s after %s", k.Source, k.Release, k.Image, time.Since(began).Round(time.Second))
 	return k
 }

@@ -19,6 +19,7 @@ const (
 	StepCopy      Step = "copy"      // of a tree that was built in place; Done and Total are files
 	StepConfigure Step = "configure" //
 	StepCompile   Step = "compile"   // Done and Total are make's steps
+	StepModule    Step = "module"    // our own
 	StepInstall   Step = "install"   // into the cache
 )
 

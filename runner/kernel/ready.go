@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"netdev.test/teardown/kconfigs"
 )
 
 // Ready names the kernel that a plain "go test ./tests" boots.
@@ -76,8 +78,9 @@ func (k Kernel) whole() error {
 	return nil
 }
 
-// readyNamed returns the kernel of a kernel.json, or the one of a line that
-// was built last.
+// readyNamed returns the kernel of a kernel.json, or the one of "LINE" or
+// "LINE:PROFILE" that was built last. A line alone is meant in the default
+// profile.
 func readyNamed(cache, name string) (Ready, error) {
 	if strings.HasSuffix(name, ".json") {
 		e, err := loadEntry(filepath.Dir(name))
@@ -86,14 +89,19 @@ func readyNamed(cache, name string) (Ready, error) {
 		}
 		return Ready{Kernel: e.Kernel}, nil
 	}
+	line, profile, _ := strings.Cut(name, ":")
+	p, err := kconfigs.FindProfile(profile)
+	if err != nil {
+		return Ready{}, &InputError{fmt.Errorf("TEARDOWN_KERNEL=%s: %w", name, err)}
+	}
 	var found entry
 	for _, e := range entries(cache) {
-		if e.Line == name && e.Built.After(found.Built) {
+		if e.Line == line && e.Profile == p.Name && e.Built.After(found.Built) {
 			found = e
 		}
 	}
 	if found.Image == "" {
-		return Ready{}, fmt.Errorf("TEARDOWN_KERNEL=%s: %w --kernel %s", name, ErrNotReady, name)
+		return Ready{}, fmt.Errorf("TEARDOWN_KERNEL=%s: %w --kernel %s --profile %s", name, ErrNotReady, line, p.Name)
 	}
 	return Ready{Kernel: found.Kernel}, found.Kernel.whole()
 }

@@ -83,6 +83,7 @@ func encode(run *Run) ([]byte, error) {
 		whole.Cases[i].Evidence = filled(whole.Cases[i].Evidence)
 	}
 	whole.Known, whole.Fixed, whole.Phases = filled(run.Known), filled(run.Fixed), filled(run.Phases)
+	whole.Coverage, whole.Unreached = filled(run.Coverage), filled(run.Unreached)
 	for i := range whole.Known {
 		whole.Known[i].Cases = filled(whole.Known[i].Cases)
 	}
@@ -101,7 +102,7 @@ func encode(run *Run) ([]byte, error) {
 }
 
 // filled returns a copy of s that is not nil, so that JSON has a list.
-func filled[E verdict.Case | verdict.Finding | wire.ControlOutcome | KnownMet | Fixed | Boot | Phase | string](s []E) []E {
+func filled[E verdict.Case | verdict.Finding | wire.ControlOutcome | KnownMet | Fixed | Hit | Boot | Phase | string](s []E) []E {
 	return append(make([]E, 0, len(s)), s...)
 }
 

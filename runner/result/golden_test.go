@@ -102,12 +102,48 @@ func TestMarkdown(t *testing.T) {
 	}
 }
 
+// TestSites writes what injections made fail.
+func TestSites(t *testing.T) {
+	var out bytes.Buffer
+	if err := Sites(&out, failRun(), Style{}); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, filepath.Join("testdata", "sites.txt"), out.Bytes())
+	out.Reset()
+	if err := Sites(&out, passRun(), Style{}); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := out.String(), "No case on 6.12.117-teardown (leak) says what its injections made fail.\n"; got != want {
+		t.Errorf("Sites = %q, want %q", got, want)
+	}
+}
+
+// TestSummary writes several runs together.
+func TestSummary(t *testing.T) {
+	for name, all := range map[string][]*Run{"summary": severalRuns(), "summary-good": {passRun(), passRun()}, "summary-none": nil} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			if err := Summary(&out, all, Style{}); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, filepath.Join("testdata", name+".txt"), out.Bytes())
+		})
+	}
+}
+
+// TestMatrix writes all cases of several runs.
+func TestMatrix(t *testing.T) {
+	var out bytes.Buffer
+	if err := Matrix(&out, severalRuns(), Style{Width: 120}); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, filepath.Join("testdata", "matrix.txt"), out.Bytes())
+}
+
 // TestMarkdownMatrix writes several runs as one table.
 func TestMarkdownMatrix(t *testing.T) {
-	pass, fail, empty := passRun(), diedRun(), &Run{Incomplete: "the kernel did not build"}
-	fail.Kernel.Release = "7.3.4-teardown"
 	var out bytes.Buffer
-	if err := Markdown(&out, pass, fail, empty); err != nil {
+	if err := Markdown(&out, severalRuns()...); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, filepath.Join("testdata", "matrix.md"), out.Bytes())
@@ -193,7 +229,7 @@ func TestSchemaRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, change := range [][2]string{
-		{`"schema_version": 1`, `"schema_version": 2`},
+		{`"schema_version": 2`, `"schema_version": 1`},
 		{`"verdict": "pass"`, `"verdict": "fine"`},
 		{`"wanted": 3`, `"wanted": "3"`},
 		{`"wanted": 3`, `"wanted": 3, "more": 1`},

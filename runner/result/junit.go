@@ -29,6 +29,11 @@ func junitReport(run *Run) junit.Testsuites {
 	} {
 		suite.AddProperty(p.name, line(p.value))
 	}
+	for _, o := range oracles([]*Run{run}) {
+		if w, why := run.watch(o); w != unplanted {
+			suite.AddProperty(line("oracle."+string(o)), because(string(w), line(why)))
+		}
+	}
 	for i := range run.Cases {
 		suite.AddTestcase(junitCase(run, &run.Cases[i]))
 	}

@@ -6,6 +6,7 @@ import (
 	"html"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 
 	"netdev.test/teardown/initramfs/verdict"
@@ -27,12 +28,71 @@ func Markdown(w io.Writer, runs ...*Run) error {
 			inline(kernelLabel(r)), markdownStatus(r), n[verdict.Pass], n[verdict.Known], n[verdict.Fail],
 			n[verdict.Unknown], n[verdict.Skip], duration(r.Seconds))
 	}
+	markdownMatrix(&b, runs)
 	for _, r := range runs {
 		markdownFailures(&b, r)
 		markdownNotes(&b, r)
 	}
+	markdownCoverage(&b, runs)
+	markdownOracles(&b, runs)
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+// maxMatrix is how many cases are shown of those that failed or are unknown in
+// some run.
+const maxMatrix = 100
+
+// markdownMatrix writes the cases that failed or are unknown in some run, and
+// what became of them in the others.
+func markdownMatrix(b *bytes.Buffer, runs []*Run) {
+	if len(runs) < 2 {
+		return
+	}
+	bad := slices.DeleteFunc(fates(runs), func(f *fate) bool { return !f.bad() })
+	if len(bad) == 0 {
+		return
+	}
+	b.WriteByte('\n')
+	matrixGrid(bad[:min(len(bad), maxMatrix)], labels(runs)).markdown(b)
+	if more := len(bad) - maxMatrix; more > 0 {
+		fmt.Fprintf(b, "\n%d more cases failed or are unknown.\n", more)
+	}
+}
+
+// markdownCoverage writes which exits were reached, folded.
+func markdownCoverage(b *bytes.Buffer, runs []*Run) {
+	names := map[*Run]string{}
+	if len(runs) > 1 {
+		for i, name := range labels(runs) {
+			names[runs[i]] = name
+		}
+	}
+	g := coverageGrid(runs, func(r *Run) string { return names[r] })
+	if len(g.rows) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\n<details><summary>%s %s</summary>\n\n", html.EscapeString(reachedTitle), html.EscapeString(unreachedNote(runs)))
+	g.markdown(b)
+	b.WriteString("\n</details>\n")
+}
+
+// markdownOracles writes which oracles could be trusted, folded.
+func markdownOracles(b *bytes.Buffer, runs []*Run) {
+	names := labels(runs)
+	g := oracleGrid(runs, names)
+	if len(g.rows) == 0 {
+		return
+	}
+	b.WriteString("\n<details><summary>Oracles and what was planted for them</summary>\n\n")
+	g.markdown(b)
+	for i, a := range absences(runs) {
+		if i == 0 {
+			b.WriteByte('\n')
+		}
+		fmt.Fprintf(b, "- absent: %s\n", inline(a.in(names)))
+	}
+	b.WriteString("\n</details>\n")
 }
 
 // kernelLabel names the kernel of a run with its profile.
@@ -60,13 +120,19 @@ func markdownFailures(b *bytes.Buffer, r *Run) {
 			continue
 		}
 		fmt.Fprintf(b, "\n<details><summary>FAIL <code>%s</code> on %s</summary>\n",
-			html.EscapeString(line(c.Name)), html.EscapeString(line(r.Kernel.Release)))
+			html.EscapeString(line(c.Name)), html.EscapeString(kernelLabel(r)))
 		said := statements(unexplained(c))
 		if len(said) == 0 {
 			fmt.Fprintf(b, "\n%s\n", inline(c.Reason))
 		}
 		for _, s := range said {
 			fmt.Fprintf(b, "\n%s\n", inline(s.headline()))
+			for i, site := range s.sites(c) {
+				if i == 0 {
+					b.WriteByte('\n')
+				}
+				fmt.Fprintf(b, "- %s\n", inline(site))
+			}
 			fence(b, s.Detail, evidenceLines)
 		}
 		b.WriteString("\nRepeat:\n")
@@ -74,7 +140,7 @@ func markdownFailures(b *bytes.Buffer, r *Run) {
 		b.WriteString("\n</details>\n")
 	}
 	if shown > maxFailures {
-		fmt.Fprintf(b, "\n%d more failures on %s are in %s.\n", shown-maxFailures, inline(r.Kernel.Release), JSONFile)
+		fmt.Fprintf(b, "\n%d more failures on %s are in %s.\n", shown-maxFailures, inline(kernelLabel(r)), JSONFile)
 	}
 }
 
@@ -103,7 +169,7 @@ func markdownNotes(b *bytes.Buffer, r *Run) {
 	if len(notes) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "\n<details><summary>Notes on %s</summary>\n\n", html.EscapeString(kernelName(r)))
+	fmt.Fprintf(b, "\n<details><summary>Notes on %s</summary>\n\n", html.EscapeString(kernelLabel(r)))
 	for _, n := range notes {
 		fmt.Fprintf(b, "- %s\n", n)
 	}

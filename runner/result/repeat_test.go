@@ -12,19 +12,21 @@ import (
 )
 
 func TestRepeatCommand(t *testing.T) {
-	tests := []struct{ name, line, want string }{
-		{"TestRegisterFailure/bond/E8/bonding_masters", "6.12",
+	tests := []struct{ name, line, profile, want string }{
+		{"TestRegisterFailure/bond/E8/bonding_masters", "6.12", "leak",
 			`TEARDOWN_KERNEL=6.12 go test ./tests -count=1 -run '^TestRegisterFailure$/^bond$/^E8$/^bonding_masters$'`},
-		{"TestRegisterFailure/bond/E2/x%s", "",
+		{"TestRegisterFailure/bond/E2/x%s", "", "leak",
 			`go test ./tests -count=1 -run '^TestRegisterFailure$/^bond$/^E2$/^x%s$'`},
-		{"TestX/a.b(c)#01", "",
+		{"TestX/a.b(c)#01", "", "san",
 			`go test ./tests -count=1 -run '^TestX$/^a\.b\(c\)#01$'`},
-		{"TestX/it's", "a b/kernel.json",
+		{"TestX/bond", "6.12", "san",
+			`go run ./runner run --kernel 6.12 --profile san --run '^TestX$/^bond$'`},
+		{"TestX/it's", "a b/kernel.json", "",
 			`TEARDOWN_KERNEL='a b/kernel.json' go test ./tests -count=1 -run '^TestX$/^it'\''s$'`},
 	}
 	for _, tt := range tests {
-		if got := RepeatCommand(tt.name, tt.line); got != tt.want {
-			t.Errorf("RepeatCommand(%q, %q)\n got %s\nwant %s", tt.name, tt.line, got, tt.want)
+		if got := RepeatCommand(tt.name, tt.line, tt.profile); got != tt.want {
+			t.Errorf("RepeatCommand(%q, %q, %q)\n got %s\nwant %s", tt.name, tt.line, tt.profile, got, tt.want)
 		}
 	}
 }
@@ -62,7 +64,7 @@ func TestRepeatCommandRuns(t *testing.T) {
 		t.Fatalf("%d cases ran, want %d: %q", len(all), len(targets), all)
 	}
 	for _, name := range all {
-		cmd := exec.Command(sh, "-c", RepeatCommand(name, "tree $HOME"))
+		cmd := exec.Command(sh, "-c", RepeatCommand(name, "tree $HOME", ""))
 		cmd.Env = []string{"PATH=" + bin}
 		out, err := cmd.CombinedOutput()
 		if err != nil {

@@ -16,7 +16,7 @@ import (
 
 // SchemaVersion is the version of the model. It grows when a reader of an
 // older version could misunderstand a newer file; [Read] refuses any other.
-const SchemaVersion = 1
+const SchemaVersion = 2
 
 // Run is everything that is reported about one run on one kernel.
 type Run struct {
@@ -33,8 +33,12 @@ type Run struct {
 	Cases  []verdict.Case `json:"cases"`
 	Known  []KnownMet     `json:"known"` // known issues that were met
 	Fixed  []Fixed        `json:"fixed"` // known issues that should have been met and were not
-	Boots  []Boot         `json:"boots"`
-	Phases []Phase        `json:"phases"`
+	// Coverage is how often each kind left register_netdevice() by which exit,
+	// Unreached names the exits by which nothing did.
+	Coverage  []Hit    `json:"coverage"`
+	Unreached []string `json:"unreached"`
+	Boots     []Boot   `json:"boots"`
+	Phases    []Phase  `json:"phases"`
 	// Incomplete says in one line why not everything that was meant to run
 	// ran; empty when it did.
 	Incomplete string `json:"incomplete,omitempty"`
@@ -89,7 +93,7 @@ type Boot struct {
 
 // Phase is a part of the run and how long it took, summed over all guests.
 type Phase struct {
-	Name    string  `json:"name"` // host compile, kernel, image, power-on to init, cases, leak wait, scan, power-off
+	Name    string  `json:"name"` // host compile, kernel, image, power-on to init, cases, an oracle's, power-off
 	Seconds float64 `json:"seconds"`
 }
 
@@ -153,12 +157,13 @@ type missedControl struct {
 	wire.ControlOutcome
 }
 
-// unseen returns the positive controls that were not seen.
+// unseen returns the positive controls that were not seen. An oracle that the
+// kernel has no use for has none.
 func (r *Run) unseen() []missedControl {
 	var missed []missedControl
 	for _, b := range r.Boots {
 		for _, c := range b.Controls {
-			if !c.Saw {
+			if !c.Saw && !c.Absent {
 				missed = append(missed, missedControl{b.Number, c})
 			}
 		}
@@ -166,10 +171,13 @@ func (r *Run) unseen() []missedControl {
 	return missed
 }
 
-// Account fills in Known and Fixed from the run's cases, whose findings
-// [verdict.Issues.Explain] has seen.
+// Account fills in Coverage, Unreached, Known and Fixed from the run's cases,
+// whose findings [verdict.Issues.Explain] has seen. Only an oracle that could see
+// in this run can tell that an issue is fixed.
 func (r *Run) Account(issues verdict.Issues) {
 	r.Known, r.Fixed = nil, nil
+	r.Coverage = r.coverage()
+	r.Unreached = unreached(r.Coverage)
 	for _, issue := range issues {
 		met := KnownMet{ID: issue.ID, Title: issue.Title, Reason: issue.Reason, Link: issue.Link}
 		for _, c := range r.Cases {
@@ -182,6 +190,8 @@ func (r *Run) Account(issues verdict.Issues) {
 		}
 	}
 	for _, issue := range issues.Fixed(r.Cases, r.Kernel.Release) {
-		r.Fixed = append(r.Fixed, Fixed{ID: issue.ID, Title: issue.Title})
+		if w, _ := r.watch(issue.Oracle); w == seen || w == unplanted {
+			r.Fixed = append(r.Fixed, Fixed{ID: issue.ID, Title: issue.Title})
+		}
 	}
 }

@@ -25,6 +25,7 @@ func TestStatus(t *testing.T) {
 	fail := verdict.Case{Verdict: verdict.Fail}
 	unknown := verdict.Case{Verdict: verdict.Unknown}
 	unseen := []Boot{{Controls: []wire.ControlOutcome{{Saw: true}, {Saw: false}}}}
+	missing := []Boot{{Controls: []wire.ControlOutcome{{Saw: true}, {Absent: true}}}}
 	tests := []struct {
 		name string
 		run  Run
@@ -41,6 +42,7 @@ func TestStatus(t *testing.T) {
 		{"incomplete", Run{Incomplete: "interrupted", Cases: []verdict.Case{pass}}, NotProven},
 		{"a case is missing", Run{Wanted: 2, Cases: []verdict.Case{pass}}, NotProven},
 		{"a control was not seen", Run{Cases: []verdict.Case{pass}, Boots: unseen}, NotProven},
+		{"an oracle is absent", Run{Cases: []verdict.Case{pass}, Boots: missing}, Good},
 		{"no verdict at all", Run{Cases: []verdict.Case{pass, {}}}, NotProven},
 		{"no verdict of ours", Run{Cases: []verdict.Case{pass, {Verdict: "fine"}}}, NotProven},
 	}
@@ -118,8 +120,9 @@ func TestReadErrors(t *testing.T) {
 		{"no JSON", "PASS", "invalid character"},
 		{"cut", good[:len(good)/2], "unexpected end"},
 		{"something else", `{"a": 1}`, "no schema_version"},
-		{"a newer one", change(`"schema_version": 1`, `"schema_version": 2`), "schema_version is 2 and this teardown reads 1"},
-		{"a newer one with more", `{"schema_version": 2, "more": 1}`, "read it with the version that wrote it"},
+		{"a newer one", change(`"schema_version": 2`, `"schema_version": 3`), "schema_version is 3 and this teardown reads 2"},
+		{"an older one", change(`"schema_version": 2`, `"schema_version": 1`), "schema_version is 1 and this teardown reads 2"},
+		{"a newer one with more", `{"schema_version": 3, "more": 1}`, "read it with the version that wrote it"},
 		{"unknown field", change(`"wanted"`, `"wnated"`), `unknown field "wnated"`},
 		{"more after it", good + "{}", "invalid character"},
 		{"no verdict", change(`"verdict": "pass"`, `"verdict": "fine"`), `"fine" is no verdict`},
@@ -259,7 +262,8 @@ func FuzzRead(f *testing.F) {
 		}
 		f.Add(data)
 	}
-	f.Add([]byte(`{"schema_version":1,"cases":[{"name":"\u001b[2J","verdict":"fail","evidence":[{"detail":"]]>"}]}]}`))
+	f.Add([]byte(`{"schema_version":2,"cases":[{"name":"a","verdict":"unknown","injections":2,"reached":{"E8":1,"\u001b":-1},"sites":[{"alloc":"\u001b[2J","injections":"1-99999999999,x","count":-1}],"evidence":[{"injection":1}]}],"boots":[{"controls":[{"oracle":"\u001b[2J","absent":true,"detail":"\u0000"}]}]}`))
+	f.Add([]byte(`{"schema_version":2,"cases":[{"name":"\u001b[2J","verdict":"fail","evidence":[{"detail":"]]>"}]}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		run, err := decode(data)
 		if err != nil {
@@ -286,7 +290,9 @@ func writesSafely(t *testing.T, run *Run) {
 	t.Helper()
 	var text, md, xml bytes.Buffer
 	suites := junitReport(run)
-	for _, err := range []error{Text(&text, run, Style{}), Markdown(&md, run), suites.WriteXML(&xml)} {
+	both := []*Run{run, {Cases: []verdict.Case{{Name: "a", Verdict: verdict.Pass}}}}
+	for _, err := range []error{Text(&text, run, Style{}), Sites(&text, run, Style{}), Summary(&text, both, Style{}),
+		Matrix(&text, both, Style{}), Markdown(&md, run), Markdown(&md, both...), suites.WriteXML(&xml)} {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -311,4 +317,89 @@ func asJSON(t *testing.T, run *Run) string {
 		t.Fatal(err)
 	}
 	return string(data)
+}
+
+// TestFixedNeedsItsOracle: where the oracle of an issue could not see, that the
+// issue was not met means nothing.
+func TestFixedNeedsItsOracle(t *testing.T) {
+	issues, err := verdict.LoadKnown([]byte(bridgeIssue))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name     string
+		controls []wire.ControlOutcome
+		want     int
+	}{
+		{"seen", []wire.ControlOutcome{{Oracle: verdict.Kmemleak, Saw: true}}, 1},
+		{"nothing is planted", nil, 1},
+		{"absent", []wire.ControlOutcome{{Oracle: verdict.Kmemleak, Absent: true}}, 0},
+		{"missed", []wire.ControlOutcome{{Oracle: verdict.Kmemleak}}, 0},
+		{"seen once and missed once", []wire.ControlOutcome{{Oracle: verdict.Kmemleak, Saw: true}, {Oracle: verdict.Kmemleak}}, 0},
+		{"absent once and seen once", []wire.ControlOutcome{{Oracle: verdict.Kmemleak, Absent: true}, {Oracle: verdict.Kmemleak, Saw: true}}, 0},
+		{"another is absent", []wire.ControlOutcome{{Oracle: verdict.Account, Absent: true}}, 1},
+	} {
+		r := passRun()
+		r.Boots[0].Controls = tt.controls
+		r.Account(issues)
+		if len(r.Fixed) != tt.want {
+			t.Errorf("%s: fixed %v", tt.name, r.Fixed)
+		}
+	}
+}
+
+func TestCoverage(t *testing.T) {
+	sweep := verdict.Case{Name: "a", Kind: "bond", Injections: 40, Reached: map[string]int{"E8": 12, "E9": 3}}
+	name := verdict.Case{Name: "b", Kind: "bond", Reached: map[string]int{"E8": 1, "late": 2, "E4b": 1}}
+	garbage := verdict.Case{Name: "c", Kind: "bond", Reached: map[string]int{"E8": -1, "E88": 1, "E2": 0}}
+	run := &Run{Cases: []verdict.Case{sweep, name, name, garbage, {Kind: "veth", Reached: map[string]int{"E8a": 1, "E8b": 1}}}}
+	got := run.coverage()
+	want := []Hit{
+		{"bond", "E4b", 1, 0}, {"bond", "E8", 2, 12}, {"bond", "E9", 1, 3}, {"bond", "late", 1, 0}, {"bond", "other", 1, 0},
+		{"veth", "E8", 1, 0}, {"veth", "E8b", 1, 0},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("coverage (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"E-1", "E0", "E1", "E2", "E3", "E4", "E5", "E6", "E7"}, unreached(got)); diff != "" {
+		t.Errorf("unreached (-want +got):\n%s", diff)
+	}
+	other := &Run{Cases: []verdict.Case{{Kind: "bond", Reached: map[string]int{"E2": 1, "E5": 1}}}}
+	if got, want := unreachedNote([]*Run{run, other}), "Nothing reached E-1 E0 E1 E3 E4 E6 E7."; got != want {
+		t.Errorf("both: %s, want %s", got, want)
+	}
+	if got, want := unreachedNote([]*Run{{}}), "No case was seen to leave register_netdevice()."; got != want {
+		t.Errorf("nothing: %s, want %s", got, want)
+	}
+}
+
+func TestLabels(t *testing.T) {
+	runs := []*Run{
+		{Kernel: Kernel{Line: "6.12", Release: "6.12.1", Profile: "leak"}},
+		{Kernel: Kernel{Line: "6.12", Release: "6.12.1", Profile: "san"}},
+		{Kernel: Kernel{Line: "6.12", Release: "6.12.1", Profile: "san"}},
+		{Kernel: Kernel{Release: "6.12.1-mine"}}, {},
+	}
+	want := []string{"6.12 leak", "6.12 san", "6.12 san #2", "6.12.1-mine", "no kernel"}
+	if diff := cmp.Diff(want, labels(runs)); diff != "" {
+		t.Errorf("labels (-want +got):\n%s", diff)
+	}
+}
+
+// TestFates: a case that ran more than once is as bad as its worst end.
+func TestFates(t *testing.T) {
+	end := func(v verdict.Verdict) verdict.Case { return verdict.Case{Name: "TestX/a", Verdict: v} }
+	for _, tt := range []struct {
+		ends []verdict.Case
+		want verdict.Verdict
+	}{
+		{[]verdict.Case{end(verdict.Pass), end(verdict.Fail)}, verdict.Fail},
+		{[]verdict.Case{end(verdict.Unknown), end(verdict.Known)}, verdict.Unknown},
+		{[]verdict.Case{end(verdict.Pass), end("fine")}, verdict.Unknown},
+	} {
+		all := fates([]*Run{{}, {Cases: tt.ends}})
+		if len(all) != 1 || all[0].ends[0] != nil || all[0].worst() != tt.want || !all[0].bad() {
+			t.Errorf("%v: %+v is %s, want %s", tt.ends, all, all[0].worst(), tt.want)
+		}
+	}
 }

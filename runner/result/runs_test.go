@@ -79,7 +79,11 @@ func runOf(cases ...verdict.Case) *Run {
 		Wanted: len(cases),
 		Cases:  cases,
 		Boots: []Boot{{Number: 1, Release: "6.12.117-teardown", Ended: "exit", Seconds: 31,
-			Controls: []wire.ControlOutcome{{Oracle: verdict.Kmemleak, Saw: true, Detail: "planted leak in kmemleak_test_init"}}}},
+			Controls: []wire.ControlOutcome{
+				{Oracle: verdict.Kmemleak, Saw: true, Detail: "planted leak in kmemleak_test_init"},
+				{Oracle: verdict.Log, Saw: true},
+				{Oracle: verdict.Account, Absent: true, Detail: "the kernel has no /proc/allocinfo"},
+			}}},
 		Phases: []Phase{{"host compile", 2.1}, {"kernel", 0.3}, {"image", 1.4}, {"power-on to init", 1.8},
 			{"cases", 21.5}, {"leak wait", 6}, {"scan", 0.4}, {"power-off", 0.6}},
 	}
@@ -134,6 +138,18 @@ func failRun() *Run {
 	}
 	sweep := at("bridge", "E9", "fail-nth")
 	sweep.Injections, sweep.Refused, sweep.Reached = 391, 112, map[string]int{"E4": 20, "E8": 61, "E9": 31}
+	for n := 1; n <= 40; n++ {
+		site := verdict.Site{Alloc: "kobject_set_name_vargs < dev_set_name < netdev_register_kobject", Exit: "E8", Refused: true}
+		switch {
+		case n < 5:
+			site = verdict.Site{Alloc: "__alloc_skb < netlink_ack"}
+		case n >= 17 && n < 25:
+			site = verdict.Site{Alloc: "br_vlan_add < br_vlan_init < br_dev_init", Exit: "E4", Refused: true}
+		case n >= 25:
+			site = verdict.Site{Alloc: "fdb_create < br_fdb_change_mac_address < br_device_event", Exit: "E9", Refused: true}
+		}
+		sweep.AddSite(n, site)
+	}
 	var found []verdict.Finding
 	for i := range 12 {
 		found = append(found, verdict.Finding{Oracle: verdict.Kmemleak, Title: "leak in br_vlan_init",
@@ -183,4 +199,31 @@ func incompleteRun() *Run {
 	r := runOf(at("bond", "E2", "name x%s"), at("bond", "E8", "name bonding_masters"))
 	r.Wanted, r.Incomplete = 47, "interrupted"
 	return r
+}
+
+// severalRuns are runs on two lines in several profiles: one fails in one of
+// them only, one has an oracle that another lacks, one did not come about.
+func severalRuns() []*Run {
+	on := func(r *Run, line, release, profile string) *Run {
+		r.Kernel.Line, r.Kernel.Release, r.Kernel.Profile = line, release, profile
+		return r
+	}
+	uaf := verdict.Finding{Oracle: verdict.Log, Title: "KASAN: slab-use-after-free in bond_uninit", Detail: "BUG: KASAN: slab-use-after-free"}
+	e2, e8, e9 := at("bond", "E2", "name x%s"), at("bond", "E8", "name bonding_masters"), at("veth", "E9", "name default")
+	san := runOf(e2, with(e8, uaf), e9, with(at("veth", "E8", "name bonding_masters"), uaf))
+	san.Boots[0].Controls = []wire.ControlOutcome{
+		{Oracle: verdict.Log, Saw: true},
+		{Oracle: verdict.Kmemleak, Absent: true, Detail: "the kernel has no kmemleak"},
+		{Oracle: verdict.Life, Absent: true, Detail: "the kernel has no module teardown"},
+		{Oracle: verdict.Live, Absent: true, Detail: "the kernel has no module teardown"},
+		{Oracle: verdict.Account, Absent: true, Detail: "the kernel has no /proc/allocinfo"},
+	}
+	leak := runOf(e2, e8, e9)
+	lock := runOf(e2, e8, blind(e9, verdict.Finding{Oracle: verdict.Log, Title: "lockdep switched itself off"}))
+	lock.Boots[0].Controls = append(lock.Boots[0].Controls, wire.ControlOutcome{Oracle: verdict.Live, Detail: "the planted device was not found"})
+	return []*Run{
+		on(leak, "6.12", "6.12.117-teardown", "leak"), on(san, "6.12", "6.12.117-teardown", "san"),
+		on(lock, "6.12", "6.12.117-teardown", "lock"), on(diedRun(), "7.3", "7.3.4-teardown", "leak"),
+		{SchemaVersion: SchemaVersion, Kernel: Kernel{Line: "7.3", Profile: "san"}, Incomplete: "the kernel did not build"},
+	}
 }

@@ -43,22 +43,11 @@ func unexplained(c *verdict.Case) []verdict.Finding {
 	return slices.DeleteFunc(slices.Clone(c.Evidence), func(f verdict.Finding) bool { return f.Known != "" })
 }
 
-// shownInjections is how many injections a headline numbers.
-const shownInjections = 8
-
 // headline says what the oracle said in one line.
 func (s statement) headline() string {
 	var notes []string
-	if n := len(s.injections); n > 0 {
-		var numbers []string
-		for _, i := range s.injections[:min(n, shownInjections)] {
-			numbers = append(numbers, fmt.Sprint(i))
-		}
-		note := "injection " + strings.Join(numbers, ", ")
-		if n > shownInjections {
-			note += fmt.Sprintf(" and %d more", n-shownInjections)
-		}
-		notes = append(notes, note)
+	if len(s.injections) > 0 {
+		notes = append(notes, numbered(s.injections))
 	}
 	if s.Known != "" {
 		notes = append(notes, "known issue "+line(s.Known))

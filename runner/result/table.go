@@ -4,14 +4,16 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"netdev.test/teardown/initramfs/verdict"
 )
 
 // exits are the columns of the table: what fails before register_netdevice(),
 // its exits, what fails after it, and everything else.
-var exits = []string{"E-1", "E0", "E1", "E2", "E3", "E4", "E5", "E6", "E7", "E8", "E9", "late", "other"}
+var exits = []string{"E-1", "E0", "E1", "E2", "E3", "E4", "E5", "E6", "E7", "E8", "E9", "late", other}
+
+// other is the column of what none of the others is for.
+const other = "other"
 
 // column returns the column of an exit: E8a and E8b are both E8.
 func column(exit string) string {
@@ -21,11 +23,8 @@ func column(exit string) string {
 	if exit == "late" || exit == "E-1" {
 		return exit
 	}
-	return "other"
+	return other
 }
-
-// nothing is shown where no case aims.
-const nothing = "·"
 
 // weight orders verdicts by what a reader must see first.
 var weight = []verdict.Verdict{verdict.Fail, verdict.Unknown, verdict.Known, verdict.Pass, verdict.Skip}
@@ -69,84 +68,23 @@ func (c cell) String() string {
 	return word(v)
 }
 
-// table is kinds by exits.
-type table struct {
-	kinds   []string // rows, sorted
-	columns []string
-	cells   map[[2]string]cell // by kind and column
-}
-
-// newTable makes the table of cases.
-func newTable(cases []verdict.Case) *table {
-	t := &table{columns: exits, cells: map[[2]string]cell{}}
+// verdictGrid is what cases ended with, by their kind and the exit they aim at.
+func verdictGrid(cases []verdict.Case) *grid {
+	g := newGrid("kind", slices.Clone(exits)...)
+	cells := map[[2]string]cell{}
 	for i := range cases {
 		c := &cases[i]
 		kind := line(c.Kind)
 		at := [2]string{kind, column(c.Exit)}
-		if t.cells[at] == nil {
-			t.cells[at] = cell{}
+		if cells[at] == nil {
+			cells[at] = cell{}
 		}
-		t.cells[at][verdictOf(c)]++
-		if !slices.Contains(t.kinds, kind) {
-			t.kinds = append(t.kinds, kind)
-		}
+		cells[at][verdictOf(c)]++
+		g.row(kind)
 	}
-	slices.Sort(t.kinds)
-	return t
-}
-
-// dropEmpty removes the columns that no case aims at, and returns them.
-func (t *table) dropEmpty() (dropped []string) {
-	var kept []string
-	for _, col := range t.columns {
-		if slices.ContainsFunc(t.kinds, func(k string) bool { return t.cells[[2]string{k, col}] != nil }) {
-			kept = append(kept, col)
-		} else {
-			dropped = append(dropped, col)
-		}
+	for at, c := range cells {
+		g.set(at[0], at[1], c.String(), c.worst())
 	}
-	t.columns = kept
-	return dropped
-}
-
-// gap separates columns.
-const gap = "  "
-
-// width returns the width of a column.
-func (t *table) width(col string) int {
-	w := len(col)
-	for _, k := range t.kinds {
-		w = max(w, utf8.RuneCountInString(t.cells[[2]string{k, col}].String()))
-	}
-	return w
-}
-
-// kindWidth returns the width of the column that names the kinds.
-func (t *table) kindWidth() int {
-	w := len("kind")
-	for _, k := range t.kinds {
-		w = max(w, utf8.RuneCountInString(k))
-	}
-	return w
-}
-
-// blocks splits the columns into blocks that fit into width.
-func (t *table) blocks(width int) [][]string {
-	var out [][]string
-	left := 0
-	for _, col := range t.columns {
-		w := len(gap) + t.width(col)
-		if len(out) == 0 || left < w {
-			out = append(out, nil)
-			left = width - t.kindWidth()
-		}
-		out[len(out)-1] = append(out[len(out)-1], col)
-		left -= w
-	}
-	return out
-}
-
-// pad fills s up to width with spaces.
-func pad(s string, width int) string {
-	return s + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(s)))
+	slices.Sort(g.rows)
+	return g
 }

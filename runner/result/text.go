@@ -48,24 +48,18 @@ const (
 )
 
 // Text writes the verdict of the run for people at a terminal: a table of kinds
-// and exits, the exits that injections led to, every failure with its evidence and the command that repeats it,
-// known issues, what was skipped or could not be seen and why, the kernel, the
-// time each part took, and the verdict as the last line.
+// and exits, the exits that were reached, every failure with its evidence and the
+// command that repeats it, known issues, what was skipped or could not be seen
+// and why, the kernel, the oracles that could be trusted, the time each part
+// took, and the verdict as the last line.
 func Text(w io.Writer, run *Run, style Style) error {
-	if style.Width <= 0 {
-		style.Width = defaultWidth
-	}
-	if style.File == "" {
-		style.File = JSONFile
-	}
-	p := &printer{run: run, style: style}
+	p := newPrinter(run, style)
 	for _, section := range []func(){
 		p.table, p.reached, p.failures, p.unknowns, p.controls, p.known, p.fixed, p.skips, p.about, p.last,
 	} {
 		section()
 	}
-	_, err := w.Write(p.out.Bytes())
-	return err
+	return p.flush(w)
 }
 
 // printer writes the sections of the text.
@@ -75,9 +69,25 @@ type printer struct {
 	out   bytes.Buffer
 }
 
+func newPrinter(run *Run, style Style) *printer {
+	if style.Width <= 0 {
+		style.Width = defaultWidth
+	}
+	if style.File == "" {
+		style.File = JSONFile
+	}
+	return &printer{run: run, style: style}
+}
+
+// flush hands what was printed to w.
+func (p *printer) flush(w io.Writer) error {
+	_, err := w.Write(p.out.Bytes())
+	return err
+}
+
 // paint colours s as befits verdict v.
 func (p *printer) paint(v verdict.Verdict, s string) string {
-	if !p.style.Color {
+	if !p.style.Color || v == plain {
 		return s
 	}
 	attributes := map[verdict.Verdict][]color.Attribute{
@@ -98,11 +108,22 @@ func (p *printer) wrap(head, prose string) {
 	p.wrapWords(head, strings.Fields(clean(prose)))
 }
 
+// continued writes prose after what stands on the line already, and further lines
+// after as many spaces.
+func (p *printer) continued(column int, prose string) {
+	p.fill("", column, strings.Fields(clean(prose)))
+}
+
 // wrapWords writes words that are not broken.
 func (p *printer) wrapWords(head string, words []string) {
-	indent := strings.Repeat(" ", utf8.RuneCountInString(head))
-	room := max(20, p.style.Width-len(indent))
-	text, used := head, 0
+	p.fill(head, utf8.RuneCountInString(head), words)
+}
+
+// fill writes words after text that ends at column.
+func (p *printer) fill(text string, column int, words []string) {
+	indent := strings.Repeat(" ", column)
+	room := max(20, p.style.Width-column)
+	used := 0
 	for i, w := range words {
 		n := utf8.RuneCountInString(w)
 		switch {
@@ -120,6 +141,9 @@ func (p *printer) wrapWords(head string, words []string) {
 	fmt.Fprintln(&p.out, strings.TrimRight(text, " "))
 }
 
+// headWidth is the width of the names of the facts about a run.
+const headWidth = 12
+
 // unbroken is the longest item of a list that is kept on one line.
 const unbroken = 30
 
@@ -136,7 +160,7 @@ func (p *printer) items(head string, list []string) {
 			words = append(words, strings.Fields(item)...)
 		}
 	}
-	p.wrapWords(pad(head, 12), words)
+	p.wrapWords(pad(head, headWidth), words)
 }
 
 // detail writes evidence, indented and bounded.
@@ -154,39 +178,22 @@ func (p *printer) table() {
 	if len(p.run.Cases) == 0 {
 		return
 	}
-	t := newTable(p.run.Cases)
+	g := verdictGrid(p.run.Cases)
 	var dropped []string
-	if len(t.blocks(p.style.Width)) > 1 {
-		dropped = t.dropEmpty()
+	if len(g.blocks(p.style.Width)) > 1 {
+		dropped = g.dropEmpty()
 	}
-	for _, columns := range t.blocks(p.style.Width) {
-		p.block(t, columns)
-	}
+	p.grid(g)
 	if len(dropped) > 0 {
 		p.wrap("", "No case aims at "+strings.Join(dropped, " ")+".")
 		fmt.Fprintln(&p.out)
 	}
 }
 
-func (p *printer) block(t *table, columns []string) {
-	head := pad("kind", t.kindWidth())
-	for _, col := range columns {
-		head += gap + pad(col, t.width(col))
-	}
-	fmt.Fprintln(&p.out, strings.TrimRight(head, " "))
-	for _, kind := range t.kinds {
-		row := pad(kind, t.kindWidth())
-		for i, col := range columns {
-			c := t.cells[[2]string{kind, col}]
-			text := c.String()
-			if i < len(columns)-1 {
-				text = pad(text, t.width(col))
-			}
-			row += gap + p.paint(c.worst(), text)
-		}
-		fmt.Fprintln(&p.out, row)
-	}
-	fmt.Fprintln(&p.out)
+// reached shows by which exits the cases left: a sweep aims at none of them, and
+// must find them all.
+func (p *printer) reached() {
+	p.coverage([]*Run{p.run}, unnamed)
 }
 
 func (p *printer) failures() {
@@ -202,6 +209,9 @@ func (p *printer) failures() {
 		}
 		for _, s := range said {
 			p.wrap("      ", s.headline())
+			for _, site := range s.sites(c) {
+				p.wrap("        ", site)
+			}
 			p.detail(s.Detail, evidenceLines)
 		}
 		for _, s := range statements(c.Blind) {
@@ -276,6 +286,9 @@ func kindsOf(cases []*verdict.Case) string {
 	return names(kinds, 3*shownNames)
 }
 
+// shortNames lists cases, but not all of very many.
+func shortNames(cases []string) string { return names(cases, shownNames) }
+
 // about writes what ran where, and how long its parts took.
 func (p *printer) about() {
 	r := p.run
@@ -288,7 +301,6 @@ func (p *printer) about() {
 		{"host", facts(cpus(r.Host.CPUs), because(r.Host.Accelerator, r.Host.AcceleratorReason),
 			prefixed("QEMU ", r.Host.QEMU), r.Host.Go)},
 		{"injected", injections(r.Cases)},
-		{"reached", reached(r.Cases)},
 		{"guests", guests(r.Boots)},
 		{"time", phases(r.Phases)},
 		{"incomplete", facts(r.incomplete())},
@@ -297,18 +309,19 @@ func (p *printer) about() {
 			p.items(row.name, row.list)
 		}
 	}
+	p.oracles()
 	fmt.Fprintln(&p.out)
 }
 
 // last writes the verdict in one line.
 func (p *printer) last() {
 	r := p.run
-	v := map[int]verdict.Verdict{Good: verdict.Pass, Regression: verdict.Fail, NotProven: verdict.Unknown}[r.Status()]
+	v := wordVerdict(statusWord(r))
 	ran := plural(len(r.Cases), "case")
 	if r.Wanted > len(r.Cases) {
 		ran = fmt.Sprintf("%d of %s", len(r.Cases), plural(r.Wanted, "case"))
 	}
-	text := fmt.Sprintf("  %s on %s in %s", ran, kernelName(r), duration(r.Seconds))
+	text := fmt.Sprintf("  %s on %s in %s", ran, kernelLabel(r), duration(r.Seconds))
 	if counts := tally(r.count()); counts != "" {
 		text += ": " + counts
 	}

@@ -2,8 +2,6 @@ package result
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"netdev.test/teardown/initramfs/verdict"
@@ -90,21 +88,6 @@ func injections(cases []verdict.Case) []string {
 		return nil
 	}
 	return []string{plural(hits, "failure"), fmt.Sprintf("%d of them refused a device", refused)}
-}
-
-// reached says how often register_netdevice() was seen to return at which exit.
-func reached(cases []verdict.Case) []string {
-	total := map[string]int{}
-	for _, c := range cases {
-		for exit, n := range c.Reached {
-			total[exit] += n
-		}
-	}
-	var at []string
-	for _, exit := range slices.Sorted(maps.Keys(total)) {
-		at = append(at, fmt.Sprintf("%s %d×", line(exit), total[exit]))
-	}
-	return at
 }
 
 // guests says how the guests of the run ended, where there was more than one.

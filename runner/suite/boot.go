@@ -3,8 +3,10 @@ package suite
 import (
 	"context"
 	"io"
+	"slices"
 	"strings"
 
+	"netdev.test/teardown/kconfigs"
 	"netdev.test/teardown/runner/vm"
 )
 
@@ -26,21 +28,40 @@ type Guest interface {
 	Wait() error
 }
 
-// DefaultAppend are the kernel arguments of a guest, besides those that
-// package vm gives every guest.
-var DefaultAppend = []string{
-	"oops=panic",   // a kernel that has oopsed proves nothing any more
-	"kmemleak=on",  // CONFIG_DEBUG_KMEMLEAK_DEFAULT_OFF
-	"slab_nomerge", // so that /sys/kernel/slab tells caches apart
-	// Exact object counts of net_namespace, because no cpu keeps a slab for
-	// itself; and failslab (A) for all caches but kmemleak's, which begin with
-	// "kmemleak_": kernels before 6.2 take that from here only.
-	"slub_debug=FA,net_namespace;A," + admitted,
-	"nokaslr",                  // addresses that can be compared
-	"mitigations=off",          // slow, and not what is tested
-	"rcupdate.rcu_expedited=1", // teardown waits for grace periods all the time
-	"random.trust_cpu=on",      // do not wait for entropy
+// Append returns the kernel arguments of a guest of any profile, besides those that
+// package vm gives every guest. The profile's come after them. The release is as
+// uname -r prints it.
+func Append(release string) []string {
+	return []string{
+		"oops=panic",   // a kernel that has oopsed proves nothing any more
+		"slab_nomerge", // so that /sys/kernel/slab tells caches apart
+		slubDebug(release),
+		"nokaslr",                  // addresses that can be compared
+		"mitigations=off",          // slow, and not what is tested
+		"rcupdate.rcu_expedited=1", // teardown waits for grace periods all the time
+		// A busy host that does not run an emulated processor for 21 s is no stall.
+		"rcupdate.rcu_cpu_stall_timeout=100",
+		"random.trust_cpu=on", // do not wait for entropy
+	}
 }
+
+// slubDebug asks for exact object counts of net_namespace (F), because no cpu keeps
+// a slab for itself then; and for failslab (A) in all caches but kmemleak's, which
+// begin with "kmemleak_": kernels before 6.2 take that from here only.
+//
+// Where SLUB has sheaves, which it has not with F, they keep pointers to objects
+// that were handed out, and kmemleak takes these for references.
+func slubDebug(release string) string {
+	flags := "A"
+	v, err := kconfigs.ParseVersion(release)
+	if err != nil || v.Compare(sheaves) >= 0 {
+		flags = "FA"
+	}
+	return "slub_debug=FA,net_namespace;" + flags + "," + admitted
+}
+
+// sheaves is the oldest line whose SLUB has them in every cache.
+var sheaves = kconfigs.Version{Major: 7}
 
 // admitted are patterns that match the names of all slab caches but those of
 // kmemleak. A pattern of kmem_cache_flags() in mm/slub.c is a beginning of a
@@ -63,15 +84,12 @@ var admitted = func() string {
 type qemuBooter struct{ config vm.Config }
 
 func qemu(c Config) qemuBooter {
-	args := c.Append
-	if args == nil {
-		args = DefaultAppend
-	}
 	return qemuBooter{vm.Config{
 		QEMU:      c.QEMU,
 		Kernel:    c.Kernel.Image,
 		Initramfs: c.Initramfs,
-		Append:    args,
+		Append:    slices.Concat(Append(c.Kernel.Release), c.Append),
+		MemoryMiB: c.MemoryMiB,
 		Accel:     c.Accel,
 	}}
 }

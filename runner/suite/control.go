@@ -46,6 +46,7 @@ func (s *session) greet(g *guest, line []byte) error {
 	g.boot.Release = hello.Release
 	s.release, s.bootFailures = hello.Release, 0
 	s.phase(phaseBoot, g.hello.Sub(g.began).Seconds())
+	s.phase(phaseCases, 0) // before those that the guest tells
 	s.progress(g, Event{Phase: phaseCases})
 	s.tell(g, wire.ControlPort, wire.Start{Args: s.plan.guest, Env: s.config.Env})
 	return nil

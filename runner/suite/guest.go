@@ -249,7 +249,7 @@ func (s *session) expire(g *guest) {
 	}
 }
 
-// scaled is d for the accelerator in use.
+// scaled is d for the accelerator and the profile in use.
 func (s *session) scaled(d time.Duration) time.Duration {
-	return d * time.Duration(s.config.Accel.Scale())
+	return d * time.Duration(s.config.Accel.Scale()*s.config.Scale)
 }

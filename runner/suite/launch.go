@@ -1,14 +1,21 @@
 package suite
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"io"
+	"math/rand/v2"
+	"os"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"time"
 
 	"netdev.test/teardown/initramfs/image"
 	"netdev.test/teardown/initramfs/verdict"
+	"netdev.test/teardown/initramfs/wire"
+	"netdev.test/teardown/kconfigs"
 	"netdev.test/teardown/runner/kernel"
 	"netdev.test/teardown/runner/result"
 	"netdev.test/teardown/runner/vm"
@@ -34,11 +41,27 @@ type Launch struct {
 
 // guestEnv is the environment of the test binary. Preemption by signals would
 // interrupt system calls under an injected fault.
-var guestEnv = []string{"GODEBUG=asyncpreemptoff=1"}
+func guestEnv(p kconfigs.Profile) []string {
+	return []string{
+		"GODEBUG=asyncpreemptoff=1",
+		fmt.Sprintf("%s=%d", wire.ScaleEnv, p.Scale),
+		wire.SeedEnv + "=" + seed(),
+	}
+}
+
+// seed is the one that is asked for, or a new one: it is the same in all guests of
+// the run.
+func seed() string {
+	return cmp.Or(os.Getenv(wire.SeedEnv), strconv.FormatUint(rand.Uint64(), 10))
+}
 
 // Run makes the run and returns its result, which it has also written to the
 // folder l.Out, or to the folder it made and set l.Out to.
 func (l *Launch) Run(ctx context.Context) (*result.Run, error) {
+	profile, err := kconfigs.FindProfile(l.Kernel.Profile)
+	if err != nil {
+		return nil, err
+	}
 	begin := time.Now()
 	initramfs, err := image.Build(ctx, image.Config{
 		Binary:   l.Binary,
@@ -60,7 +83,7 @@ func (l *Launch) Run(ctx context.Context) (*result.Run, error) {
 		return nil, err
 	}
 	if l.Out == "" {
-		if l.Out, err = NewOut(l.Cache, l.Kernel); err != nil {
+		if l.Out, err = NewOut(l.Cache, Label(l.Kernel)); err != nil {
 			return nil, err
 		}
 	}
@@ -69,23 +92,31 @@ func (l *Launch) Run(ctx context.Context) (*result.Run, error) {
 		Args:      l.Args,
 		Kernel:    l.Kernel,
 		Initramfs: initramfs,
+		Append:    profile.Append,
+		MemoryMiB: profile.Memory,
 		Accel:     accel,
+		Scale:     profile.Scale,
 		VMs:       l.VMs,
-		Env:       guestEnv,
+		Env:       guestEnv(profile),
 		Out:       l.Out,
 		Stdout:    l.Stdout,
 		Progress:  l.Progress,
 		Issues:    l.Issues,
 		Tool:      result.Tool{Version: toolVersion()},
 		Command:   l.Command,
-		Host: result.Host{
-			CPUs:              runtime.NumCPU(),
-			Accelerator:       string(accel),
-			AcceleratorReason: why,
-			QEMU:              version,
-			Go:                runtime.Version(),
-		},
+		Host:      thisHost(accel, why, version),
 	})
+}
+
+// thisHost describes this machine.
+func thisHost(accel vm.Accel, why, qemu string) result.Host {
+	return result.Host{
+		CPUs:              runtime.NumCPU(),
+		Accelerator:       string(accel),
+		AcceleratorReason: why,
+		QEMU:              qemu,
+		Go:                runtime.Version(),
+	}
 }
 
 // accelerator returns the accelerator to use and why.

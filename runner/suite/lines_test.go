@@ -62,11 +62,32 @@ func errorText(err error) string {
 	return err.Error()
 }
 
+// TestToldNonsense: what no guest would say ends it.
+func TestToldNonsense(t *testing.T) {
+	for _, line := range []string{
+		`{"type":"control"}`,
+		`{"type":"control","control":{"saw":true}}`,
+		`{"type":"control","control":{"oracle":"log","saw":true,"absent":true}}`,
+		`{"type":"phase","seconds":1}`,
+		`{"type":"phase","phase":"scan","seconds":-1}`,
+		`{"type":"claim"}`,
+		`{"type":"walk"}`,
+	} {
+		s := &session{}
+		if err := s.told(&guest{}, []byte(line)); err == nil {
+			t.Errorf("%s makes sense", line)
+		}
+	}
+}
+
 // FuzzMessages hands a session anything on both ports of a guest.
 func FuzzMessages(f *testing.F) {
 	f.Add([]byte(`{"type":"claim","test":"TestA"}`))
 	f.Add([]byte(`{"type":"verdict","test":"TestA","case":{"name":"TestA","verdict":"pass"}}`))
 	f.Add([]byte(`{"type":"control"}`))
+	f.Add([]byte(`{"type":"control","control":{"oracle":"account","absent":true,"detail":"no /proc/allocinfo"}}`))
+	f.Add([]byte(`{"type":"phase","phase":"remains","seconds":0.25}`))
+	f.Add([]byte(`{"type":"verdict","test":"TestA","case":{"name":"TestA","verdict":"pass","sites":[{"alloc":"a < b","count":2,"injections":"1-2"}]}}`))
 	f.Add([]byte(`{"release":"6.12.1","version":"","uptime":0}`))
 	f.Fuzz(func(t *testing.T, line []byte) {
 		s := &session{config: Config{Progress: func(Event) {}}, plan: &plan{}, round: &round{works: map[string]*work{}}}

@@ -8,15 +8,29 @@ import (
 	"netdev.test/teardown/runner/kernel"
 )
 
+func TestLabel(t *testing.T) {
+	for want, k := range map[string]kernel.Kernel{
+		"6.1":         {Line: "6.1", Release: "6.1.1", Profile: "leak"},
+		"6.1-san":     {Line: "6.1", Release: "6.1.1", Profile: "san"},
+		"6.1.1_x":     {Release: "6.1.1/x"},
+		"6.1.1-lock":  {Release: "6.1.1", Profile: "lock"},
+		"6.1.1+leaky": {Release: "6.1.1+leaky", Profile: "leak"},
+	} {
+		if got := Label(k); got != want {
+			t.Errorf("Label(%+v) = %s, want %s", k, got, want)
+		}
+	}
+}
+
 func TestNewOut(t *testing.T) {
 	cache := t.TempDir()
-	for _, k := range []kernel.Kernel{{Line: "6.1"}, {Release: "6.12.1-mine"}} {
-		out, err := NewOut(cache, k)
+	for _, label := range []string{"6.1", "6.12.1-mine"} {
+		out, err := NewOut(cache, label)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(out, k.Line) || !strings.Contains(out, k.Release) {
-			t.Errorf("folder %s does not name its kernel", out)
+		if !strings.Contains(out, "-"+label+"-") {
+			t.Errorf("folder %s does not name %s", out, label)
 		}
 		to, err := os.Readlink(cache + "/runs/latest")
 		if err != nil {

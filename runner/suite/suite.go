@@ -41,8 +41,10 @@ type Config struct {
 	Kernel    kernel.Kernel  // under test
 	Initramfs string         // image that holds the test binary
 	QEMU      string         // path, "" for the one in PATH
-	Append    []string       // kernel arguments in place of [DefaultAppend]
+	Append    []string       // kernel arguments, after those of [Append]
+	MemoryMiB int            // of a guest; 0 means vm.DefaultMemoryMiB
 	Accel     vm.Accel       // "" means TCG
+	Scale     int            // factor of the deadlines, besides that of Accel; 0 means 1
 	VMs       int            // guests at a time; 0 means one per CPU, at most 2
 	Env       []string       // of the test binary in the guest, in addition
 	Out       string         // folder for the results and the consoles
@@ -64,11 +66,11 @@ type Config struct {
 	LastWords func(console []byte) (title string, lines []string)
 	// Idle is how long a guest may show no sign of life, BootLimit how long it
 	// may take to say hello; 0 means [DefaultIdle] and [DefaultBootLimit]. Both are
-	// multiplied by Accel.Scale.
+	// multiplied by Accel.Scale and Scale.
 	Idle, BootLimit time.Duration
 }
 
-// Deadlines, before they are multiplied by [vm.Accel.Scale].
+// Deadlines, before they are multiplied by [vm.Accel.Scale] and [Config].Scale.
 const (
 	DefaultIdle      = 10 * time.Second
 	DefaultBootLimit = 30 * time.Second
@@ -109,6 +111,7 @@ func Run(ctx context.Context, c Config) (*result.Run, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.Scale = max(1, c.Scale)
 	if c.VMs <= 0 {
 		c.VMs = min(runtime.NumCPU(), 2)
 	}

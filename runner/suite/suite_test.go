@@ -641,11 +641,12 @@ func TestIdle(t *testing.T) {
 	}
 }
 
-// TestScale: the deadlines of an emulated guest are longer.
+// TestScale: the deadlines of a guest that is emulated, or whose kernel is
+// instrumented, are longer.
 func TestScale(t *testing.T) {
 	l := &lab{cases: cases(1), quirk: map[string]func(*fake){"1 TestA/a": func(f *fake) { f.hangs("") }}}
-	o := try(t, l, func(c *Config) { c.Accel = vm.TCG })
-	want := time.Duration(vm.TCG.Scale()) * (DefaultIdle + nmiGrace)
+	o := try(t, l, func(c *Config) { c.Accel, c.Scale = vm.TCG, 3 })
+	want := time.Duration(vm.TCG.Scale()) * 3 * (DefaultIdle + nmiGrace)
 	if got := time.Duration(o.run.Boots[0].Seconds * float64(time.Second)).Round(time.Second); got != want {
 		t.Errorf("killed after %v, want %v", got, want)
 	}
@@ -883,7 +884,12 @@ func TestResult(t *testing.T) {
 			time.Sleep(2 * time.Second)
 			f.message(wire.ControlPort, wire.Hello{Release: "6.12.117-teardown", Lacking: []string{"CONFIG_BONDING=m"}})
 		},
-		"TestA/a": func(f *fake) { time.Sleep(3 * time.Second) },
+		"TestA/a": func(f *fake) {
+			time.Sleep(3 * time.Second)
+			for range 3 { // of an oracle, after each case
+				f.tell(wire.Message{Type: wire.Phase, Phase: "remains", Seconds: 0.5})
+			}
+		},
 		"scan": func(f *fake) {
 			f.tell(wire.Message{Type: wire.Phase, Phase: "scan"})
 			time.Sleep(time.Second)
@@ -908,13 +914,14 @@ func TestResult(t *testing.T) {
 		Kernel:        result.Kernel{Line: "6.12", Release: "6.12.117-teardown", Source: "a tree", Profile: "leak", ConfigHash: "abc"},
 		Wanted:        2,
 		Cases:         o.run.Cases,
+		Unreached:     o.run.Unreached, // of package result
 		Boots: []result.Boot{{
 			Number: 1, Release: "6.12.117-teardown", Ended: "exit", Seconds: 6,
 			Controls: []wire.ControlOutcome{{Oracle: verdict.Log, Saw: true}},
 		}},
 		Phases: []result.Phase{
-			{Name: "power-on to init", Seconds: 2}, {Name: "scan", Seconds: 1},
-			{Name: "power-off"}, {Name: "cases", Seconds: 3},
+			{Name: "power-on to init", Seconds: 2}, {Name: "cases", Seconds: 1.5},
+			{Name: "remains", Seconds: 1.5}, {Name: "scan", Seconds: 1}, {Name: "power-off"},
 		},
 		Incomplete: `the kernel lacks "CONFIG_BONDING=m", which was asked for, and 0 more`,
 	}

@@ -24,18 +24,30 @@ func (s *session) told(g *guest, line []byte) error {
 			g.unfit = "spoiled by " + m.Test
 		}
 	case wire.Phase:
-		g.phases += m.Seconds
-		s.phase(m.Phase, m.Seconds)
-		s.progress(g, Event{Phase: m.Phase})
+		return s.toldOfPhase(g, m)
 	case wire.Control:
-		if m.Control == nil {
+		c := m.Control
+		if c == nil || c.Oracle == "" || c.Saw && c.Absent {
 			return errors.New("a control without an outcome")
 		}
-		g.boot.Controls = append(g.boot.Controls, *m.Control)
+		g.boot.Controls = append(g.boot.Controls, *c)
 	case wire.Finished:
 		g.finished, g.bye = true, time.Now()
 	default:
 		return fmt.Errorf("a message of type %q", m.Type)
+	}
+	return nil
+}
+
+// toldOfPhase notes that a phase begins, or how long it took.
+func (s *session) toldOfPhase(g *guest, m wire.Message) error {
+	if m.Phase == "" || m.Seconds < 0 {
+		return fmt.Errorf("phase %q took %v s", m.Phase, m.Seconds)
+	}
+	g.phases += m.Seconds
+	s.phase(m.Phase, m.Seconds)
+	if m.Seconds == 0 {
+		s.progress(g, Event{Phase: m.Phase})
 	}
 	return nil
 }

@@ -160,7 +160,7 @@ func (s *session) elapsed(w *work) float64 {
 // what is printed, after the given lines.
 func (s *session) finish(w *work, c verdict.Case, elapsed float64, lines ...string) {
 	w.state = over
-	c.Repeat = result.RepeatCommand(w.name, s.config.Kernel.Line)
+	c.Repeat = result.RepeatCommand(w.name, s.config.Kernel.Line, s.config.Kernel.Profile)
 	if w.guest != nil {
 		c.Boot = w.guest.number
 	}

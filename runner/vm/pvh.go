@@ -16,7 +16,7 @@ import (
 // memory, if QEMU can start it: it then takes a second less to boot under TCG
 // than the bzImage, which first unpacks itself. It is nil for an image that is
 // to be started as it is: not a bzImage, not compressed by gzip
-// (CONFIG_KERNEL_GZIP), or without the entry that CONFIG_PVH gives it.
+// (CONFIG_KERNEL_GZIP), without the entry that CONFIG_PVH gives it, or with KASAN.
 func vmlinux(path string) (*os.File, error) {
 	image, err := os.Open(path)
 	if err != nil {
@@ -41,11 +41,33 @@ func vmlinux(path string) (*os.File, error) {
 		out.Close()
 		return nil, fmt.Errorf("unpack %s: %w", path, err)
 	}
-	if !hasPVH(out) {
+	sanitized, err := hasKASAN(out)
+	if err != nil || sanitized || !hasPVH(out) {
 		out.Close()
-		return nil, nil
+		return nil, err
 	}
 	return out, nil
+}
+
+// kasanReport is how KASAN's reports begin (print_error_description() in
+// mm/kasan/report.c).
+const kasanReport = "BUG: KASAN: "
+
+// hasKASAN says whether kernel is built with KASAN. Such a kernel ends before its
+// first word when it is entered by PVH: compiled for size, cpuid_base_hypervisor()
+// (arch/x86/include/asm/cpuid.h, called by xen_prepare_pvh()) calls memcmp(),
+// which is instrumented, before there is any shadow memory.
+func hasKASAN(kernel *os.File) (bool, error) {
+	info, err := kernel.Stat()
+	if err != nil || info.Size() == 0 {
+		return false, err
+	}
+	data, err := unix.Mmap(int(kernel.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_PRIVATE)
+	if err != nil {
+		return false, fmt.Errorf("look into the kernel: %w", err)
+	}
+	found := bytes.Contains(data, []byte(kasanReport))
+	return found, unix.Munmap(data)
 }
 
 // Offsets in the setup header of a bzImage (Documentation/arch/x86/boot.rst).

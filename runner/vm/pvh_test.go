@@ -2,6 +2,8 @@ package vm
 
 import (
 	"bytes"
+	"compress/gzip"
+	"debug/elf"
 	"encoding/binary"
 	"os"
 	"path/filepath"
@@ -62,6 +64,72 @@ func TestVmlinux(t *testing.T) {
 	}
 	if _, err := vmlinux(filepath.Join(t.TempDir(), "missing")); !os.IsNotExist(err) {
 		t.Errorf("missing: %v", err)
+	}
+}
+
+// elfKernel is an ELF file with one segment of notes, and text behind it.
+func elfKernel(t *testing.T, notes []byte, text string) []byte {
+	t.Helper()
+	const head, prog = 64, 56
+	h := elf.Header64{
+		Ident: [elf.EI_NIDENT]byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT)},
+		Type:  uint16(elf.ET_EXEC), Machine: uint16(elf.EM_X86_64), Version: uint32(elf.EV_CURRENT),
+		Phoff: head, Ehsize: head, Phentsize: prog, Phnum: 1,
+	}
+	p := elf.Prog64{Type: uint32(elf.PT_NOTE), Off: head + prog, Filesz: uint64(len(notes))}
+	var b bytes.Buffer
+	for _, v := range []any{h, p, notes, []byte(text)} {
+		if err := binary.Write(&b, binary.LittleEndian, v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b.Bytes()
+}
+
+// bzImage packs a kernel.
+func bzImage(t *testing.T, kernel []byte) string {
+	t.Helper()
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	if _, err := z.Write(kernel); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	image := make([]byte, 1024)
+	image[setupSects] = 1
+	copy(image[headerMagic:], "HdrS\x0f\x02")
+	binary.LittleEndian.PutUint32(image[payloadOffset+4:], uint32(packed.Len()))
+	path := filepath.Join(t.TempDir(), "bzImage")
+	if err := os.WriteFile(path, append(image, packed.Bytes()...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestVmlinuxEntry: a kernel is entered by PVH if it can be, which one with KASAN
+// cannot.
+func TestVmlinuxEntry(t *testing.T) {
+	pvh := note("Xen", pvhNote, "entry")
+	for _, test := range []struct {
+		name   string
+		kernel []byte
+		want   bool
+	}{
+		{"PVH", elfKernel(t, pvh, "Linux version"), true},
+		{"PVH and KASAN", elfKernel(t, pvh, "\x013BUG: KASAN: %s in %pS\n"), false},
+		{"no PVH", elfKernel(t, note("GNU", 3, "build"), ""), false},
+		{"no ELF", []byte("kernel"), false},
+		{"empty", nil, false},
+	} {
+		f, err := vmlinux(bzImage(t, test.kernel))
+		if err != nil || (f != nil) != test.want {
+			t.Errorf("%s: %v, %v", test.name, f, err)
+		}
+		if f != nil {
+			f.Close()
+		}
 	}
 }
 
