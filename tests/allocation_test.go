@@ -41,21 +41,27 @@ func injector(c *guest.C) *fault.Nth {
 	return nth
 }
 
-// sweep makes the n-th allocation of an operation fail, for every n there is.
-// each is called with what the operation came to.
-func sweep(c *guest.C, nth *fault.Nth, op device.Op, each func(o guest.Outcome)) {
+// sweep makes the n-th of what the injector fails fail while op runs, for every n
+// there is. each is called with what the operation came to. It returns how many
+// there were.
+func sweep(c *guest.C, injector guest.Injector, op device.Op, each func(o guest.Outcome)) int {
 	for n := 1; n <= sweepLimit; n++ {
-		o, fired := c.Inject(nth, n, op)
+		o, fired := c.Inject(injector, n, op)
 		each(o)
 		if !fired {
-			if n == 1 {
-				c.Blind(verdict.Trigger, "the injector never fired")
-			}
-			return
+			return n - 1
 		}
 		c.Progress(n, 0)
 	}
 	c.Blind(verdict.Trigger, fmt.Sprintf("gave up after %d injections", sweepLimit))
+	return sweepLimit
+}
+
+// sweepAll is a sweep of an operation that is known to need what is failed.
+func sweepAll(c *guest.C, injector guest.Injector, op device.Op, each func(o guest.Outcome)) {
+	if sweep(c, injector, op, each) == 0 {
+		c.Blind(verdict.Trigger, "the injector never fired")
+	}
 }
 
 // wantNoMemory checks that a refusal is one for want of memory. -EINVAL is what
@@ -80,16 +86,36 @@ func TestCreateSweep(t *testing.T) {
 			spec := sweepSpec(sub.spec(""))
 			spec.Exit = anyExit
 			s.Case(spec, func(c *guest.C) {
-				nth, d := injector(c), sub.plain()
-				create, remove := sub.create(c, d), sub.remove(c, d)
-				sweep(c, nth, create, func(o guest.Outcome) {
-					wantNoMemory(c, o)
-					if o.Refused() {
-						sub.silent(c, o, d)
-						c.Must("creation of the same device after the refusal", create)
-					}
-					c.Must("deletion", remove)
-				})
+				sweepAll(c, injector(c), sub.create(c, sub.plain()), sub.againAfter(c))
+			})
+		}
+	})
+}
+
+// againAfter returns what a sweep over the creation of the plain device does after
+// each injection: it creates the device if it was refused, and deletes it.
+func (s subject) againAfter(c *guest.C) func(o guest.Outcome) {
+	d := s.plain()
+	create, remove := s.create(c, d), s.remove(c, d)
+	return func(o guest.Outcome) {
+		wantNoMemory(c, o)
+		if o.Refused() {
+			s.silent(c, o, d)
+			c.Must("creation of the same device after the refusal", create)
+		}
+		c.Must("deletion", remove)
+	}
+}
+
+// TestPerCPUSweep fails each allocation of per-cpu memory of a creation in turn,
+// which fail-nth does not reach: E5, and many an ndo_init.
+func TestPerCPUSweep(t *testing.T) {
+	guest.Run(t, func(s *guest.Session) {
+		for _, sub := range subjects() {
+			spec := sub.spec("")
+			spec.Exit, spec.Trigger = anyExit, "percpu-nth"
+			s.Case(spec, func(c *guest.C) {
+				sweepAll(c, c.PerCPU(), sub.create(c, sub.plain()), sub.againAfter(c))
 			})
 		}
 	})
@@ -106,7 +132,7 @@ func TestDeleteSweep(t *testing.T) {
 				nth, d := injector(c), sub.plain()
 				create, remove := sub.create(c, d), sub.remove(c, d)
 				c.Must("creation", create)
-				sweep(c, nth, remove, func(o guest.Outcome) {
+				sweepAll(c, nth, remove, func(o guest.Outcome) {
 					wantNoMemory(c, o)
 					if o.Refused() {
 						c.Must("deletion after a refused one", remove)

@@ -103,7 +103,7 @@ var enslavements = []enslavement{
 		}
 	}},
 	{name: "enslave-sweep", trigger: "fail-nth", noise: []string{klog.FaultInjection}, sweep: true, provoke: func(c *guest.C, m team) {
-		sweep(c, m.nth, m.enslave, func(o guest.Outcome) {
+		sweepAll(c, m.nth, m.enslave, func(o guest.Outcome) {
 			wantNoMemory(c, o)
 			if o.Refused() {
 				c.Must("enslavement after a refused one", m.enslave)
@@ -113,7 +113,7 @@ var enslavements = []enslavement{
 	}},
 	{name: "release-sweep", trigger: "fail-nth", noise: []string{klog.FaultInjection}, sweep: true, provoke: func(c *guest.C, m team) {
 		c.Must("enslavement", m.enslave)
-		sweep(c, m.nth, m.release, func(o guest.Outcome) {
+		sweepAll(c, m.nth, m.release, func(o guest.Outcome) {
 			wantNoMemory(c, o)
 			if o.Refused() {
 				c.Must("release after a refused one", m.release)

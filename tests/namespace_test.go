@@ -1,7 +1,10 @@
 package tests
 
 import (
+	"fmt"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"netdev.test/teardown/initramfs/device"
 	"netdev.test/teardown/initramfs/fault"
@@ -31,6 +34,8 @@ func TestNamespaceExit(t *testing.T) {
 			spec := guest.Spec{Name: "lo/veto=" + event, Kind: "lo", Trigger: "veto=" + event, Noise: []string{klog.NotifierErrorInject}}
 			s.Case(spec, func(c *guest.C) { refuseLoopback(c, event) })
 		}
+		killed := guest.Spec{Name: "lo/E0/fail=rtnl_lock_killable", Kind: "lo", Exit: trace.Killed, Trigger: "fail=rtnl_lock_killable"}
+		s.Case(killed, killLoopback)
 	})
 }
 
@@ -103,21 +108,42 @@ func refuseLoopback(c *guest.C, event string) {
 	injector, err := fault.LoadNotifier(guest.Debugfs, module.Root(), fault.First)
 	c.Unless(err)
 	c.Unless(injector.Veto(event, vetoErrno))
-	o := c.Do(unsharing{})
+	unshare := newUnsharing(c)
+	o := c.Do(unshare)
 	c.Unless(injector.Unload())
 	wantRefusal(c, o, vetoErrno)
-	c.Must("creation of a namespace after a refused one", unsharing{})
+	c.Must("creation of a namespace after a refused one", unshare)
 }
 
-// unsharing is the operation that makes a namespace and gives it up.
-type unsharing struct{}
-
-func (unsharing) Do() error {
-	n, err := guest.NewNamespace()
-	if err != nil {
-		return err
+// killLoopback makes a namespace while register_netdev() cannot have the lock for
+// its loopback, as if the task had been killed while it waited.
+func killLoopback(c *guest.C) {
+	unshare := newUnsharing(c)
+	o, fired := c.Inject(c.Call(-int64(unix.EINTR), "rtnl_lock_killable"), 1, unshare)
+	if !fired {
+		c.SkipNow("register_netdev() takes another lock in this kernel")
 	}
-	return n.Close()
+	wantRefusal(c, o, unix.EINTR)
+	c.WantExit(o, trace.Killed)
+	c.Must("creation of a namespace after a refused one", unshare)
+}
+
+// unsharing is the operation that makes a namespace, on the calling thread, and
+// gives it up. It goes back to the namespace home.
+type unsharing struct{ home int }
+
+func newUnsharing(c *guest.C) unsharing {
+	home, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	c.Unless(err)
+	c.Env.OnClose(func() error { return unix.Close(home) })
+	return unsharing{home}
+}
+
+func (u unsharing) Do() error {
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		return fmt.Errorf("make a network namespace: %w", err)
+	}
+	return unix.Setns(u.home, unix.CLONE_NEWNET)
 }
 
 func (unsharing) Result(err error) error { return err }

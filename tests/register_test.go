@@ -31,6 +31,12 @@ type trigger struct {
 	// veto is the netdev notifier event that is vetoed, at priority.
 	veto     string
 	priority int
+	// call returns the functions of which the first that the kernel has is made
+	// to fail with errno, by our own module.
+	call func(k device.Kind) []string
+	// named says that our own module makes the veto, for one device by its name:
+	// the injector of the kernel would hit the first device that comes.
+	named bool
 	// peer says that the same can be done to the peer of a pair.
 	peer    bool
 	modules []string
@@ -45,6 +51,11 @@ func named(name string) func(*guest.C, *device.Device) {
 // enslaved is the edit that asks for a bond as master.
 func enslaved(c *guest.C, d *device.Device) { d.Master = masterIndex }
 
+// calls is for a function that is the same for all kinds.
+func calls(functions ...string) func(device.Kind) []string {
+	return func(device.Kind) []string { return functions }
+}
+
 // triggers is the table of facts about how a registration can be refused from
 // user space; the exits are those of register_netdevice() in net/core/dev.c.
 var triggers = []trigger{
@@ -52,11 +63,15 @@ var triggers = []trigger{
 	{exit: trace.Before, name: "num_tx_queues=4097", needs: device.Queues, errno: unix.EINVAL,
 		spoil: func(_ *guest.C, d *device.Device) { d.TxQueues = 4097 }},
 
+	{exit: trace.Ethtool, name: "fail=ethtool_check_ops", call: calls("ethtool_check_ops"), errno: vetoErrno},
+
 	// dev_get_valid_name(): a pattern other than %d, no file name, a name in use.
 	{exit: trace.Name, name: "name=x%s", needs: device.Name, errno: unix.EINVAL, spoil: named("x%s"), peer: true},
 	{exit: trace.Name, name: "name=..", needs: device.Name | device.Index, errno: unix.EINVAL, spoil: named(".."), peer: true},
 	{exit: trace.Name, name: "name=busy", needs: device.Name | device.Namespace, errno: unix.EEXIST, peer: true,
 		spoil: func(c *guest.C, d *device.Device) { d.NetNS, d.Name = c.BusyNamespace(), guest.BusyName }},
+
+	{exit: trace.NdoInit, name: "fail=ndo_init", errno: vetoErrno, call: func(k device.Kind) []string { return []string{k.NdoInit} }},
 
 	// dev_index_reserve(), before 6.6 __dev_get_by_index().
 	{exit: trace.Index, name: "ifindex=busy", needs: device.Index | device.Namespace, errno: unix.EBUSY, peer: true,
@@ -64,11 +79,16 @@ var triggers = []trigger{
 
 	{exit: trace.PostInit, name: "veto=NETDEV_POST_INIT,first", veto: "NETDEV_POST_INIT", priority: fault.First, errno: vetoErrno},
 	{exit: trace.PostInit, name: "veto=NETDEV_POST_INIT,last", veto: "NETDEV_POST_INIT", priority: fault.Last, errno: vetoErrno},
+	{exit: trace.PostInit, name: "veto=NETDEV_POST_INIT,named", veto: "NETDEV_POST_INIT", named: true, priority: fault.Last, errno: vetoErrno, peer: true},
 
 	// netdev_register_kobject(): /sys/class/net/bonding_masters is a class
 	// attribute once bonding is loaded.
 	{exit: trace.Kobject, name: "name=bonding_masters", needs: device.Name, errno: unix.EEXIST, spoil: named("bonding_masters"), peer: true,
 		modules: []string{"bonding"}, noise: []string{klog.BondingMasters}},
+
+	// register_queue_kobjects(), which is inlined: its two halves.
+	{exit: trace.Queues, name: "fail=net_rx_queue_update_kobjects", call: calls("net_rx_queue_update_kobjects"), errno: vetoErrno},
+	{exit: trace.Queues, name: "fail=netdev_queue_update_kobjects", call: calls("netdev_queue_update_kobjects"), errno: vetoErrno},
 
 	// inetdev_event(): sysctl_dev_name_is_allowed() refuses the names that
 	// net/ipv4/conf has for itself.
@@ -76,6 +96,8 @@ var triggers = []trigger{
 	{exit: trace.Register, name: "name=all", needs: device.Name, errno: unix.EINVAL, spoil: named("all"), peer: true},
 	{exit: trace.Register, name: "veto=NETDEV_REGISTER,first", veto: "NETDEV_REGISTER", priority: fault.First, errno: vetoErrno},
 	{exit: trace.Register, name: "veto=NETDEV_REGISTER,last", veto: "NETDEV_REGISTER", priority: fault.Last, errno: vetoErrno},
+
+	{exit: trace.Register, name: "veto=NETDEV_REGISTER,named", veto: "NETDEV_REGISTER", named: true, priority: fault.Last, errno: vetoErrno, peer: true},
 
 	// rtnl_newlink() after a successful registration: do_set_master() with a
 	// device that takes no slaves, rtnl_configure_link() that may not bring the
@@ -96,7 +118,7 @@ func TestRegisterFailure(t *testing.T) {
 	guest.Run(t, func(s *guest.Session) {
 		for _, sub := range subjects() {
 			for _, tr := range triggers {
-				if !sub.way.Chosen.Has(tr.needs) {
+				if !tr.suits(sub) {
 					continue
 				}
 				s.Case(tr.spec(sub, ""), func(c *guest.C) { tr.provoke(c, sub, false) })
@@ -108,13 +130,22 @@ func TestRegisterFailure(t *testing.T) {
 	})
 }
 
+// suits reports whether the trigger can be tried on the subject. A named veto is
+// for what the kernel's own injector cannot single out: one end of a pair.
+func (tr trigger) suits(sub subject) bool {
+	if tr.call != nil && tr.call(sub.kind)[0] == "" {
+		return false // the kind has no such function
+	}
+	return sub.way.Chosen.Has(tr.needs) && (!tr.named || sub.kind.Pair)
+}
+
 func (tr trigger) spec(sub subject, suffix string) guest.Spec {
 	spec := sub.spec(fmt.Sprintf("/%s/%s%s", tr.exit, tr.name, suffix))
 	spec.Exit = tr.exit
 	spec.Trigger = tr.name + suffix
 	spec.Modules = append(spec.Modules, tr.modules...)
 	spec.Noise = tr.noise
-	if tr.veto != "" {
+	if tr.veto != "" && !tr.named {
 		spec.Noise = append(spec.Noise, klog.NotifierErrorInject)
 	}
 	return spec
@@ -133,10 +164,7 @@ func (tr trigger) provoke(c *guest.C, sub subject, peer bool) {
 	if own.Master == masterIndex {
 		defer master(c)()
 	}
-	create := sub.create(c, bad)
-	lift := tr.impose(c)
-	o := c.Do(create)
-	lift()
+	o := tr.try(c, sub, own.Name, sub.create(c, bad))
 
 	wantRefusal(c, o, tr.errno)
 	sub.silent(c, o, bad)
@@ -161,10 +189,28 @@ func (s subject) again(bad device.Device) device.Device {
 	return good
 }
 
+// try has the trigger in place while create runs, which concerns the device of
+// that name.
+func (tr trigger) try(c *guest.C, sub subject, name string, create device.Op) guest.Outcome {
+	if tr.call != nil {
+		o, fired := c.Inject(c.Call(-int64(tr.errno), tr.call(sub.kind)...), 1, create)
+		if !fired {
+			c.Blind(verdict.Trigger, "the function that was to fail was not called")
+		}
+		return o
+	}
+	lift := tr.impose(c, name)
+	defer lift()
+	return c.Do(create)
+}
+
 // impose puts the trigger's veto in place and returns how to lift it.
-func (tr trigger) impose(c *guest.C) (lift func()) {
-	if tr.veto == "" {
+func (tr trigger) impose(c *guest.C, name string) (lift func()) {
+	switch {
+	case tr.veto == "":
 		return func() {}
+	case tr.named:
+		return c.VetoName(tr.veto, name, tr.errno, tr.priority)
 	}
 	injector, err := fault.LoadNotifier(guest.Debugfs, module.Root(), tr.priority)
 	c.Unless(err)

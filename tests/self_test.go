@@ -16,7 +16,8 @@ import (
 	"netdev.test/teardown/initramfs/device"
 	"netdev.test/teardown/initramfs/guest"
 	"netdev.test/teardown/initramfs/kmemleak"
-	"netdev.test/teardown/initramfs/module"
+	"netdev.test/teardown/initramfs/kmod"
+	"netdev.test/teardown/initramfs/rtnl"
 	"netdev.test/teardown/initramfs/trace"
 )
 
@@ -59,13 +60,33 @@ var selfCases = []struct {
 		say(c, knownWords+"unregister_netdevice: waiting for td0 to become free. Usage count = 2\n")
 	}},
 	{"leak", func(c *guest.C) {
-		// Its second load loses what the first one's positive control did.
-		c.Unless(module.Unload("kmemleak-test"))
 		c.Injection(7)
-		c.Must("module load", loading{"kmemleak-test", ""})
+		plant(c, kmod.Leak)
 	}},
 	{"remains", func(c *guest.C) { c.Must("creation", dummy().create(c, dummy().plain())) }},
+	{"life", func(c *guest.C) { plant(c, kmod.Twice) }},
+	{"live", func(c *guest.C) { plant(c, kmod.Netdev) }},
+	{"percpu", func(c *guest.C) { plant(c, kmod.PerCPU) }},
+	{"warn-again", func(c *guest.C) {
+		// It warns once, and did so before the first case: the positive control.
+		c.Unless(open(c).Warn(0))
+		time.Sleep(time.Second)
+	}},
+	{"trace", func(c *guest.C) {
+		// More than the buffer holds, between two looks at it.
+		request, err := rtnl.Link{Name: "x%s", Kind: "dummy"}.New()
+		c.Unless(err)
+		for range 10_000 {
+			c.Env.Netlink.Do(request)
+		}
+	}},
 	{"deadline", func(c *guest.C) { c.Do(sleeping(time.Hour)) }},
+	{"held", func(c *guest.C) {
+		d := dummy().plain()
+		c.Must("creation", dummy().create(c, d))
+		c.Unless(open(c).Hold(d.Name))
+		c.Must("deletion", dummy().remove(c, d))
+	}},
 	{"panic", func(c *guest.C) { c.Unless(os.WriteFile("/proc/sysrq-trigger", []byte("c"), 0)) }},
 	{"hang", func(c *guest.C) { c.Unless(hang()) }},
 	{"memory", func(c *guest.C) { exhaust() }},
@@ -89,6 +110,17 @@ reason = "the suite says them itself"
 evidence = "tests/self_test.go"
 `...)
 }
+
+// open opens our own module.
+func open(c *guest.C) *kmod.Module {
+	m, err := kmod.Open(guest.Debugfs)
+	c.Unless(err)
+	c.Env.OnClose(m.Close)
+	return m
+}
+
+// plant has our own module plant something.
+func plant(c *guest.C, p kmod.Plant) { c.Unless(open(c).Plant(p)) }
 
 // say puts lines into the kernel log.
 func say(c *guest.C, lines string) {

@@ -10,13 +10,21 @@ import (
 
 // A Kind is a sort of net device.
 type Kind struct {
-	Name    string // as the suite calls it, and rtnetlink unless a Way says otherwise
-	Module  string // kernel module that provides it
-	Config  string // Kconfig symbol of the driver
-	Source  string // file of the driver in the kernel tree
-	NdoInit string // the driver's ndo_init; empty when it has none
-	Ways    []Way  // how devices of the kind come to be
-	Pair    bool   // creating one device creates its peer too
+	Name   string // as the suite calls it, and rtnetlink unless a Way says otherwise
+	Module string // kernel module that provides it
+	Config string // Kconfig symbol of the driver
+	Source string // file of the driver in the kernel tree
+	Ways   []Way  // how devices of the kind come to be
+	Pair   bool   // creating one device creates its peer too
+	Driver
+}
+
+// A Driver names what the core calls of a driver; empty where it has none on any
+// line.
+type Driver struct {
+	NdoInit        string
+	NdoUninit      string
+	PrivDestructor string // set before register_netdevice()
 }
 
 // A Way is one way to create a device.

@@ -15,7 +15,7 @@ type writeOp struct {
 }
 
 func (o writeOp) Do() error {
-	_, _, errno := unix.RawSyscall6(unix.SYS_PWRITE64, uintptr(o.fd),
+	_, _, errno := unix.Syscall6(unix.SYS_PWRITE64, uintptr(o.fd),
 		uintptr(unsafe.Pointer(unsafe.SliceData(o.text))), uintptr(len(o.text)), 0, 0, 0)
 	runtime.KeepAlive(o.text)
 	if errno != 0 {

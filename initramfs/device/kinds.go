@@ -11,31 +11,35 @@ const vethInfoPeer = 1
 // Kinds is the catalogue.
 var Kinds = []Kind{
 	{
-		Name:    "bond",
-		Module:  "bonding",
-		Config:  "CONFIG_BONDING",
-		Source:  "drivers/net/bonding/bond_main.c",
-		NdoInit: "bond_init",
-		Ways:    []Way{rtnetlink("bond"), bondSysfs},
+		Name:   "bond",
+		Driver: Driver{NdoInit: "bond_init", NdoUninit: "bond_uninit", PrivDestructor: "bond_destructor"},
+		Module: "bonding",
+		Config: "CONFIG_BONDING",
+		Source: "drivers/net/bonding/bond_main.c",
+		Ways:   []Way{rtnetlink("bond"), bondSysfs},
 	},
 	{
-		Name:    "veth",
-		Module:  "veth",
-		Config:  "CONFIG_VETH",
-		Source:  "drivers/net/veth.c",
-		NdoInit: "veth_dev_init",
-		Ways:    []Way{pair("veth", vethInfoPeer)},
-		Pair:    true,
+		Name:   "veth",
+		Driver: Driver{NdoInit: "veth_dev_init", PrivDestructor: "veth_dev_free"},
+		Module: "veth",
+		Config: "CONFIG_VETH",
+		Source: "drivers/net/veth.c",
+		Ways:   []Way{pair("veth", vethInfoPeer)},
+		Pair:   true,
 	},
 	{
-		Name:    "dummy",
-		Module:  "dummy",
-		Config:  "CONFIG_DUMMY",
-		Source:  "drivers/net/dummy.c",
-		NdoInit: "dummy_dev_init",
-		Ways:    []Way{rtnetlink("dummy")},
+		Name:   "dummy",
+		Driver: Driver{NdoInit: "dummy_dev_init", NdoUninit: "dummy_dev_uninit"},
+		Module: "dummy",
+		Config: "CONFIG_DUMMY",
+		Source: "drivers/net/dummy.c",
+		Ways:   []Way{rtnetlink("dummy")},
 	},
 }
+
+// Loopback is the driver of the device that each network namespace has from its
+// beginning, drivers/net/loopback.c.
+var Loopback = Driver{NdoInit: "loopback_dev_init", PrivDestructor: "loopback_dev_free"}
 
 // bondSysfs writes "+name" and "-name" to bonding_masters.
 var bondSysfs = Way{

@@ -13,6 +13,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"netdev.test/teardown/initramfs/trace"
 )
 
 // ErrAbsent is returned when the kernel was built without a fault facility.
@@ -25,10 +27,12 @@ var ErrAbsent = errors.New("the kernel has no such fault injector")
 // n counts.
 var nthSettings = []struct{ file, value string }{
 	{"failslab/ignore-gfp-wait", "N"},
-	{"failslab/verbose", "0"},
 	{"fail_page_alloc/ignore-gfp-wait", "N"},
 	{"fail_page_alloc/min-order", "0"},
-	{"fail_page_alloc/verbose", "0"},
+	// Two lines in the log for each refusal, without a stack. fail_dump() asks
+	// for the rate limit only if it would print (see [RefusalProbe]).
+	{"failslab/verbose", "1"},
+	{"fail_page_alloc/verbose", "1"},
 }
 
 // detectorCaches are the slab caches that detectors allocate from behind the
@@ -125,20 +129,19 @@ func (f *Nth) write(b []byte) error {
 	return nil
 }
 
-// Disarm stops counting and returns how many allocations were still missing to
-// the n-th: 0 means that the injector fired.
-func (f *Nth) Disarm() (left int, err error) {
+// Disarm stops counting and tells whether there was an n-th allocation, which
+// then failed.
+func (f *Nth) Disarm() (fired bool, err error) {
 	var b [20]byte
 	n, _, errno := unix.RawSyscall6(unix.SYS_PREAD64, uintptr(f.fd),
 		uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), 0, 0, 0)
 	if errno != 0 {
-		return 0, fmt.Errorf("read fail-nth: %w", errno)
+		return false, fmt.Errorf("read fail-nth: %w", errno)
 	}
-	for _, c := range b[:n] {
-		if c < '0' || c > '9' {
-			break
-		}
-		left = left*10 + int(c-'0')
-	}
-	return left, f.write([]byte{'0'})
+	// What is left to count; nothing is left once it has fired.
+	return n > 0 && b[0] == '0', f.write([]byte{'0'})
 }
+
+// Refused returns the functions that led to the allocation that was refused, the
+// innermost first, or nothing when the record does not show it.
+func (f *Nth) Refused(events []trace.Event, _ int) []string { return Refused(events) }

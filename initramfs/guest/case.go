@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -12,9 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"netdev.test/teardown/initramfs/account"
 	"netdev.test/teardown/initramfs/device"
 	"netdev.test/teardown/initramfs/klog"
 	"netdev.test/teardown/initramfs/module"
+	"netdev.test/teardown/initramfs/percpu"
 	"netdev.test/teardown/initramfs/remains"
 	"netdev.test/teardown/initramfs/rtnl"
 	"netdev.test/teardown/initramfs/trace"
@@ -45,15 +48,18 @@ type C struct {
 	serial  int
 	before  remains.Snapshot
 	began   uint64 // in jiffies, as kmemleak dates its objects
+	account account.Snapshot
+	record  record
 	endedAt time.Time
 	tid     int // thread that provokes
 	watch   watch
 	number  atomic.Int64 // of the injection that is being made
 	leaks   []charged    // set by the round's scan
 
-	mu     sync.Mutex
-	result verdict.Case
-	stuck  bool // the provocation was given up: what its thread still says is not heard
+	mu      sync.Mutex
+	result  verdict.Case
+	helpers []int // threads beside the one that provokes
+	stuck   bool  // the provocation was given up: what its thread still says is not heard
 }
 
 // errStop ends a provocation early, after a finding that makes going on
@@ -127,25 +133,55 @@ func (c *C) checkTracer() {
 
 // begin notes what is there before the provocation.
 func (c *C) begin() error {
-	// What was lost before the case began is not the case's.
-	var lost *klog.LostError
-	if _, err := self.log.Drain(); err != nil && !errors.As(err, &lost) {
+	if err := self.forget(); err != nil {
 		return err
 	}
-	if _, err := self.listener.Notices(); err != nil && !errors.Is(err, rtnl.ErrOverrun) {
+	if err := os.WriteFile("/dev/kmsg", []byte(klog.CaseMark(c.result.Name)+"\n"), 0); err != nil {
+		return fmt.Errorf("mark the case in the kernel log: %w", err)
+	}
+	var err error
+	if c.before, err = self.snapshot(); err != nil {
 		return err
 	}
-	if self.tracer != nil {
-		if _, err := self.tracer.Drain(); err != nil && !errors.Is(err, trace.ErrLost) {
+	if self.accounts {
+		if c.account, err = self.balance(); err != nil {
 			return err
 		}
 	}
-	var err error
-	if c.before, err = remains.Take(self.netlink); err != nil || self.detector == nil {
+	if self.detector != nil {
+		c.began, err = self.detector.Jiffies()
+	}
+	return err
+}
+
+// forget passes over what the kernel said before the case, and also what was
+// lost of it: neither is the case's.
+func (m *machine) forget() error {
+	var lost *klog.LostError
+	if _, err := m.log.Drain(); err != nil && !errors.As(err, &lost) {
 		return err
 	}
-	c.began, err = self.detector.Jiffies()
-	return err
+	if _, err := m.listener.Notices(); err != nil && !errors.Is(err, rtnl.ErrOverrun) {
+		return err
+	}
+	if m.tracer != nil {
+		if _, err := m.tracer.Drain(); err != nil && !errors.Is(err, trace.ErrLost) {
+			return err
+		}
+	}
+	return m.warnAgain()
+}
+
+// clearWarnOnce makes every WARN_ON_ONCE() of the kernel one that has not fired
+// yet (clear_warn_once_set() in kernel/panic.c).
+const clearWarnOnce = "/sys/kernel/debug/clear_warn_once"
+
+// warnAgain keeps what warned in one case from being silent in the next.
+func (m *machine) warnAgain() error {
+	if err := os.WriteFile(clearWarnOnce, []byte("1"), 0); err != nil {
+		return fmt.Errorf("have the kernel warn again: %w", err)
+	}
+	return nil
 }
 
 // supervise runs the provocation in a thread that ends with it, so that neither
@@ -186,62 +222,107 @@ func (c *C) end() {
 	if err := c.Env.Close(); err != nil {
 		c.Blind(verdict.Remains, err.Error())
 	}
-	c.checkRemains()
+	c.checkLeft()
+	c.checkLife()
 	c.checkLog()
+	c.checkLockdep()
 }
 
 // What a case left may go by itself: a network namespace is torn down by a
-// worker (cleanup_net()), and a rescuer thread ends after its workqueue was
-// freed by RCU. Nothing announces either.
+// worker (cleanup_net()), a rescuer thread ends after its workqueue was freed by
+// RCU, and with CONFIG_DEBUG_KOBJECT_RELEASE a device is released up to four
+// seconds late. Nothing announces either.
 const (
-	settleTime = 5 * time.Second        // how long that may take
+	settleTime = 7 * time.Second        // how long that may take
 	settleStep = 5 * time.Millisecond   // between two looks
-	flushStep  = 500 * time.Millisecond // between two flushes of deferred namespaces
+	flushStep  = 200 * time.Millisecond // between two flushes of deferred namespaces
 )
 
-// checkRemains compares what is there now with what was there before.
-func (c *C) checkRemains() {
-	changes, err := c.settle()
+// checkLeft compares what is there now with what was there before.
+func (c *C) checkLeft() {
+	left, err := c.settle()
 	if err != nil {
 		c.Blind(verdict.Remains, err.Error())
 	}
-	if len(changes) == 0 {
-		return
+	if changes := left.changes; len(changes) > 0 {
+		c.Find(verdict.Remains, changes[0].Title(), lines(changes))
+		if slices.ContainsFunc(changes, remains.Change.InTheWay) {
+			c.spoil("it left something behind: " + changes[0].Title())
+		}
 	}
-	var lines []string
-	for _, change := range changes {
-		lines = append(lines, change.String())
+	for _, a := range left.percpu {
+		c.Find(verdict.PerCPU, a.Title(), fmt.Sprintf("%d bytes for each processor:\n%s",
+			a.Size, strings.Join(a.Stack, "\n")))
 	}
-	c.Find(verdict.Remains, changes[0].Title(), strings.Join(lines, "\n"))
-	if slices.ContainsFunc(changes, remains.Change.InTheWay) {
-		c.spoil("it left something behind: " + changes[0].Title())
+	for _, g := range left.grown {
+		c.Find(verdict.Account, "allocations left: "+g.Site.String(), fmt.Sprintf("%d more than before the case", g.More))
 	}
 }
 
-// settle looks until nothing is different, or the time is over.
-func (c *C) settle() ([]remains.Change, error) {
+// lines writes each of things in a line of its own.
+func lines[T fmt.Stringer](things []T) string {
+	var all []string
+	for _, t := range things {
+		all = append(all, t.String())
+	}
+	return strings.Join(all, "\n")
+}
+
+// leftover is what a case has not given back at one moment.
+type leftover struct {
+	changes []remains.Change
+	percpu  []percpu.Alloc
+	grown   []account.Growth
+	dying   int // devices that somebody else may be about to release
+}
+
+func (l leftover) empty() bool { return len(l.changes)+len(l.percpu)+len(l.grown)+l.dying == 0 }
+
+// deferred reports whether the memory of a dead namespace is all that is left.
+func (l leftover) deferred() bool {
+	return remains.OnlyNamespaces(l.changes) && len(l.percpu)+len(l.grown)+l.dying == 0
+}
+
+// settle looks until nothing is left, or the time is over.
+func (c *C) settle() (leftover, error) {
 	begin := time.Now()
 	flushed := begin
 	for {
-		now, err := remains.Take(self.netlink)
-		if err != nil {
-			return nil, err
+		left, err := c.look()
+		if err != nil || left.empty() || time.Since(begin) > wire.Deadline(settleTime) {
+			return left, err
 		}
-		changes := now.Diff(c.before)
-		if len(changes) == 0 || time.Since(begin) > settleTime {
-			return changes, nil
-		}
-		if self.defersNamespaces() && time.Since(flushed) > flushStep {
+		if left.deferred() && self.defersNamespaces() && time.Since(flushed) > flushStep {
 			flushed = time.Now()
 			if err := flushNamespaces(); err != nil {
-				return nil, err
+				return left, err
 			}
 		}
 		time.Sleep(settleStep)
 	}
 }
 
+// look asks the oracles of what is left.
+func (c *C) look() (leftover, error) {
+	var left leftover
+	now, err := self.snapshot()
+	if err != nil {
+		return left, err
+	}
+	left.changes = now.Diff(c.before)
+	c.drain() // last, so that the record knows of whatever is gone by now
+	left.percpu = c.record.percpu.Of(c.threads())
+	left.dying = c.dying()
+	if !self.accounts || !left.empty() { // the account is long, and last to settle
+		return left, nil
+	}
+	counts, err := self.balance()
+	left.grown = counts.Since(c.account)
+	return left, err
+}
+
 func (c *C) checkLog() {
+	defer self.spent(verdict.Log, time.Now())
 	records, err := self.log.Drain()
 	if err != nil {
 		c.Blind(verdict.Log, err.Error())
@@ -264,16 +345,20 @@ func (c *C) spoil(reason string) {
 // A sweep meets the same bug at many injections, so what the same oracle said
 // before in the same words is not added again.
 func (c *C) Find(oracle verdict.Oracle, title, detail string) {
-	c.note(&c.result.Evidence, verdict.Finding{Oracle: oracle, Title: title, Detail: detail})
+	c.findAt(int(c.number.Load()), oracle, title, detail)
+}
+
+// findAt adds a finding about the injection with that number.
+func (c *C) findAt(injection int, oracle verdict.Oracle, title, detail string) {
+	c.note(&c.result.Evidence, verdict.Finding{Oracle: oracle, Title: title, Detail: detail, Injection: injection})
 }
 
 // Blind notes that an oracle could not see, or a trigger not be proven, and why.
 func (c *C) Blind(oracle verdict.Oracle, why string) {
-	c.note(&c.result.Blind, verdict.Finding{Oracle: oracle, Title: why})
+	c.note(&c.result.Blind, verdict.Finding{Oracle: oracle, Title: why, Injection: int(c.number.Load())})
 }
 
 func (c *C) note(findings *[]verdict.Finding, f verdict.Finding) {
-	f.Injection = int(c.number.Load())
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	said := func(g verdict.Finding) bool { return g.Oracle == f.Oracle && g.Title == f.Title }

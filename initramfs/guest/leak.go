@@ -5,23 +5,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"netdev.test/teardown/initramfs/kmemleak"
+	"netdev.test/teardown/initramfs/kmod"
 	"netdev.test/teardown/initramfs/verdict"
 	"netdev.test/teardown/initramfs/wire"
 )
 
-// plantModule is the kernel's own samples/kmemleak/kmemleak-test.c: loading it
-// loses memory of which kmemleak must report some.
+// plantModule is the kernel's own samples/kmemleak/kmemleak-test.c, for kernels
+// without our module: loading it loses memory of which kmemleak must report some.
 const (
-	plantModule   = "kmemleak-test"
-	plantFunction = "kmemleak_test_init"
-	plantComm     = "planted"
+	plantModule = "kmemleak-test"
+	plantComm   = "planted"
 )
 
 // openDetector plants the leak that the scan must find: the positive control of
@@ -29,19 +28,26 @@ const (
 // asks for when the cases are over.
 func (m *machine) openDetector() error {
 	d := kmemleak.New(kmemleak.DebugFS)
-	if err := errors.Join(d.Enabled(), d.StopThread()); err != nil {
+	err := errors.Join(d.Enabled(), d.StopThread())
+	if errors.Is(err, kmemleak.ErrAbsent) {
+		m.lacking(verdict.Kmemleak, kmemleak.ErrAbsent.Error())
+		return nil
+	}
+	if err != nil {
 		m.controlled(verdict.Kmemleak, false, err.Error())
 		return nil
 	}
 	m.detector = d
-	planted := make(chan error)
-	go func() {
-		runtime.LockOSThread() // never unlocked: its stack may hold pointers to what is planted
-		planted <- errors.Join(setComm(plantComm), m.modules.Load(plantModule, ""))
-	}()
-	m.planted = <-planted
+	onThread(func() { m.planted = errors.Join(setComm(plantComm), m.plantLeak()) })
 	m.plantedAt = time.Now()
 	return nil
+}
+
+func (m *machine) plantLeak() error {
+	if m.module != nil {
+		return m.module.Plant(kmod.Leak)
+	}
+	return m.modules.Load(plantModule, "")
 }
 
 // controlled tells the host the outcome of a positive control. An oracle that
@@ -62,6 +68,8 @@ func (r *round) scan() {
 		if self.detector != nil {
 			self.scan(r.cases)
 		}
+		self.checkMissed()
+		self.tellTimes()
 	})
 	<-r.scanned
 }

@@ -5,21 +5,29 @@
 package guest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"netdev.test/teardown/initramfs/account"
 	"netdev.test/teardown/initramfs/device"
+	"netdev.test/teardown/initramfs/fault"
 	"netdev.test/teardown/initramfs/kallsyms"
 	"netdev.test/teardown/initramfs/klog"
 	"netdev.test/teardown/initramfs/kmemleak"
+	"netdev.test/teardown/initramfs/kmod"
+	"netdev.test/teardown/initramfs/life"
 	"netdev.test/teardown/initramfs/module"
+	"netdev.test/teardown/initramfs/percpu"
 	"netdev.test/teardown/initramfs/rtnl"
 	"netdev.test/teardown/initramfs/trace"
 	"netdev.test/teardown/initramfs/verdict"
@@ -43,15 +51,23 @@ type machine struct {
 	modules module.Dir
 
 	log      *klog.Reader
+	module   *kmod.Module       // our own; nil when the kernel has none
 	tracer   *trace.Tracer      // nil when the kernel has no kprobe events
+	absent   map[string]bool    // what the record of a device's life lacks
 	detector *kmemleak.Detector // nil when the kernel has no kmemleak
 	netlink  *rtnl.Conn
 	listener *rtnl.Conn
 
+	table   kallsyms.Table
 	symbols kallsyms.Symbols // of the functions that are probed, and more
 
 	planted   error // why there is no planted leak
 	plantedAt time.Time
+
+	accounts bool // the kernel keeps an account of its allocations
+
+	timesMu sync.Mutex
+	times   map[verdict.Oracle]time.Duration // that the oracles took
 
 	blind []verdict.Finding // detectors that no case of this boot can rely on
 	cases int               // cases begun, to name them
@@ -81,10 +97,13 @@ func setUp(known verdict.Issues) (*machine, error) {
 	}
 	m.release = unix.ByteSliceToString(u.Release[:])
 	for _, step := range []func() error{
+		m.openModule,
 		m.openDetector,
 		m.openLog,
 		m.openNetlink,
 		m.openTracer,
+		m.openAccount,
+		m.control,
 	} {
 		if err := step(); err != nil {
 			return nil, err
@@ -95,10 +114,8 @@ func setUp(known verdict.Issues) (*machine, error) {
 
 func (m *machine) openLog() error {
 	var err error
-	if m.log, err = klog.Open(); err != nil {
-		return err
-	}
-	return m.controlLog()
+	m.log, err = klog.Open()
+	return err
 }
 
 func (m *machine) openNetlink() error {
@@ -110,6 +127,19 @@ func (m *machine) openNetlink() error {
 	return err
 }
 
+// openModule loads our own kernel module. An image that somebody else built has
+// none: then what it provokes cannot be provoked.
+func (m *machine) openModule() error {
+	if err := m.modules.Load(kmod.Name, ""); errors.Is(err, module.ErrAbsent) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	var err error
+	m.module, err = kmod.Open(Debugfs)
+	return err
+}
+
 // openTracer loads the drivers of the catalogue, so that their functions can be
 // traced, and sets the probes.
 func (m *machine) openTracer() error {
@@ -118,36 +148,66 @@ func (m *machine) openTracer() error {
 			return err
 		}
 	}
-	probes := append(initProbes(), trace.Registration...)
-	names := []string{deferredNamespaces}
+	var err error
+	if m.table, err = kallsyms.Read(kallsyms.Path); err != nil {
+		return err
+	}
+	kernel, err := m.lifeKernel()
+	if err != nil {
+		return err
+	}
+	probes := slices.Concat(kernel.Probes(), percpu.Probes)
+	names := append([]string{deferredNamespaces, delayedRelease, quarantine}, fault.Symbols...)
 	for _, p := range probes {
 		names = append(names, p.Symbol)
 	}
-	var err error
-	if m.symbols, err = kallsyms.Find(kallsyms.Path, names...); err != nil {
-		return err
-	}
+	m.symbols = m.table.Find(names...)
 	if m.defersNamespaces() {
 		if err := flushNamespaces(); err != nil {
 			return err
 		}
 	}
-	m.tracer, err = trace.Open(Tracefs, m.symbols, probes)
+	m.tracer, err = trace.Open(Tracefs, m.symbols, append(probes, fault.RefusalProbe(m.symbols)))
 	if errors.Is(err, trace.ErrAbsent) {
 		return nil
+	}
+	if err == nil {
+		m.absent = kernel.Absent(m.tracer.Has)
 	}
 	return err
 }
 
-// initProbes are the probes on the ndo_init of every kind.
-func initProbes() []trace.Probe {
-	var probes []trace.Probe
-	for _, k := range device.Kinds {
-		if k.NdoInit != "" {
-			probes = append(probes, trace.Init(k.Name, k.NdoInit))
+// lifeKernel describes the kernel to the oracle of devices' lives.
+func (m *machine) lifeKernel() (life.Kernel, error) {
+	k := life.Kernel{Release: m.release, Kinds: drivers()}
+	if m.module != nil {
+		layout, err := m.module.Layout()
+		if err != nil {
+			return k, err
+		}
+		k.Layout = map[string]life.Field{}
+		for name, f := range layout {
+			k.Layout[name] = life.Field(f)
 		}
 	}
-	return probes
+	var err error
+	k.Core, err = life.Core(bytes.NewReader(m.table))
+	return k, err
+}
+
+// drivers are those whose functions are traced: of all kinds, of the loopback,
+// and of the device that our module plants.
+func drivers() []life.Symbols {
+	var all []life.Symbols
+	add := func(kind string, d device.Driver) {
+		all = append(all, life.Symbols{Kind: kind, NdoInit: d.NdoInit, NdoUninit: d.NdoUninit, PrivDestructor: d.PrivDestructor})
+	}
+	for _, k := range device.Kinds {
+		add(k.Name, k.Driver)
+	}
+	add("lo", device.Loopback)
+	add(kmod.Name, device.Driver{NdoInit: kmod.TwiceNdoInit, NdoUninit: kmod.TwiceNdoUninit, PrivDestructor: kmod.TwicePrivDestructor})
+	return all
 }
 
 // moduleParameters keep a module from creating devices by itself when it is
@@ -174,6 +234,16 @@ func (m *machine) builtIn(name string) bool {
 		}
 	}
 	return false
+}
+
+// openAccount finds out whether the kernel counts allocations by call site.
+func (m *machine) openAccount() error {
+	_, err := account.Take(account.Path)
+	m.accounts = err == nil
+	if errors.Is(err, account.ErrAbsent) {
+		return nil
+	}
+	return err
 }
 
 // comm names a thread after its case and injection, because kmemleak notes the

@@ -3,10 +3,13 @@ package guest
 import (
 	"fmt"
 	"runtime"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"netdev.test/teardown/initramfs/remains"
 	"netdev.test/teardown/initramfs/rtnl"
+	"netdev.test/teardown/initramfs/verdict"
 )
 
 // The device that occupies a name and an ifindex in the busy namespace. Kernels
@@ -97,4 +100,28 @@ func flushNamespaces() error {
 		return err
 	}
 	return n.Close()
+}
+
+// delayedRelease is the function by which a kernel with
+// CONFIG_DEBUG_KOBJECT_RELEASE releases a kobject one to four seconds after its
+// last reference went (kobject_release() in lib/kobject.c).
+const delayedRelease = "kobject_delayed_cleanup"
+
+func (m *machine) delaysRelease() bool {
+	_, ok := m.symbols[delayedRelease]
+	return ok
+}
+
+// quarantine is the function of KASAN that gives back a cache's freed objects.
+const quarantine = "kasan_cache_shrink"
+
+// snapshot looks at what is there.
+func (m *machine) snapshot() (remains.Snapshot, error) {
+	defer m.spent(verdict.Remains, time.Now())
+	if _, ok := m.symbols[quarantine]; ok {
+		if err := remains.EmptyQuarantine(); err != nil {
+			return nil, err
+		}
+	}
+	return remains.Take(m.netlink)
 }

@@ -8,7 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"netdev.test/teardown/initramfs/device"
-	"netdev.test/teardown/initramfs/fault"
 	"netdev.test/teardown/initramfs/rtnl"
 	"netdev.test/teardown/initramfs/trace"
 	"netdev.test/teardown/initramfs/verdict"
@@ -19,6 +18,7 @@ type Outcome struct {
 	Err     error
 	Returns []trace.Return // how the calls of register_netdevice() ended
 	Notices []rtnl.Notice  // link notifications in the initial namespace
+	events  []trace.Event
 }
 
 // Refused reports whether the operation failed. That its answer was lost does not
@@ -66,53 +66,12 @@ func (c *C) Must(what string, op device.Op) Outcome {
 	return o
 }
 
-// Inject runs op with its n-th allocation failing. fired says that it had that
-// many.
-func (c *C) Inject(nth *fault.Nth, n int, op device.Op) (o Outcome, fired bool) {
-	c.Injection(n)
-	c.Unless(nth.Arm(n))
-	c.watch.begin()
-	err := op.Do()
-	left, failed := nth.Disarm()
-	err = op.Result(err)
-	c.watch.finish()
-	c.Injection(0)
-	c.Unless(failed)
-	o, heard := c.outcome(err)
-	if heard != nil { // the failure may have hit the notification itself
-		o.Notices = nil
-	}
-	fired = left == 0
-	if fired {
-		c.count(o)
-	}
-	return o, fired
-}
-
-// count enters an injection into the result.
-func (c *C) count(o Outcome) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.stuck {
-		return
-	}
-	c.result.Injections++
-	if o.Refused() {
-		c.result.Refused++
-	}
-}
-
 // outcome collects what is known of an operation. heard is not nil if
 // notifications were lost.
 func (c *C) outcome(err error) (o Outcome, heard error) {
 	o.Err = err
-	if self.tracer != nil {
-		events, lost := self.tracer.Drain()
-		if lost != nil {
-			c.Blind(verdict.Trigger, lost.Error())
-		}
-		o.Returns = trace.Exits(events)
-	}
+	o.events = c.drain()
+	o.Returns = trace.Exits(o.events)
 	o.Notices, heard = self.listener.Notices()
 	c.checkInit(o)
 	c.reached(o)

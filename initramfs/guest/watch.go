@@ -12,6 +12,7 @@ import (
 
 	"netdev.test/teardown/initramfs/klog"
 	"netdev.test/teardown/initramfs/verdict"
+	"netdev.test/teardown/initramfs/wire"
 )
 
 // operationLimit is how long one operation may take. It is above the 10 s after
@@ -45,13 +46,18 @@ func (w *watch) over(c *C, done <-chan struct{}) {
 		case <-done:
 			return
 		case <-tick.C:
-			since := w.since.Load()
-			if since != 0 && monotonic()-since > int64(operationLimit) {
+			if w.overdue(wire.Deadline(operationLimit)) {
 				c.giveUp()
 				return
 			}
 		}
 	}
+}
+
+// overdue reports whether an operation has been running for longer than limit.
+func (w *watch) overdue(limit time.Duration) bool {
+	since := w.since.Load()
+	return since != 0 && monotonic()-since > int64(limit)
 }
 
 // waiting matches the words of netdev_wait_allrefs_any() in net/core/dev.c.

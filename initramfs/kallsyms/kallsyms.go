@@ -2,10 +2,9 @@
 package kallsyms
 
 import (
-	"bufio"
+	"bytes"
 	"fmt"
 	"os"
-	"strings"
 )
 
 // Path is the kernel's symbol table (kernel/kallsyms.c).
@@ -16,37 +15,43 @@ const Path = "/proc/kallsyms"
 // module's name in front of a module's symbol.
 type Symbols map[string]string
 
-// Find looks for names in the table at path, in one pass, because the table is
-// long. A name that it does not have was inlined, or is not in this kernel.
-func Find(path string, names ...string) (Symbols, error) {
+// Table is the text of the symbol table. It is long, and the kernel writes it anew
+// for each reader.
+type Table []byte
+
+// Read reads the table at path.
+func Read(path string) (Table, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("find symbols: %w", err)
+	}
+	return text, nil
+}
+
+// Find looks for names in the table. A name that it does not have was inlined, or
+// is not in this kernel.
+func (t Table) Find(names ...string) Symbols {
 	want := map[string]bool{}
 	for _, name := range names {
 		want[name] = true
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("find symbols: %w", err)
-	}
-	defer f.Close()
 	found := Symbols{}
-	s := bufio.NewScanner(f)
-	for s.Scan() {
+	for line := range bytes.Lines(t) {
 		// ffffffff81000000 t name	[module]
-		fields := strings.Fields(s.Text())
-		if len(fields) < 3 {
+		_, rest, _ := bytes.Cut(line, []byte(" "))
+		_, rest, ok := bytes.Cut(rest, []byte(" "))
+		if !ok {
 			continue
 		}
-		name, suffix, _ := strings.Cut(fields[2], ".")
-		if !want[name] || strings.HasSuffix(suffix, "cold") {
+		symbol, module, _ := bytes.Cut(bytes.TrimRight(rest, "\n"), []byte("\t"))
+		name, suffix, _ := bytes.Cut(symbol, []byte("."))
+		if !want[string(name)] || bytes.HasSuffix(suffix, []byte("cold")) {
 			continue
 		}
-		found[name] = fields[2]
-		if len(fields) > 3 {
-			found[name] = strings.Trim(fields[3], "[]") + ":" + fields[2]
+		found[string(name)] = string(symbol)
+		if len(module) > 0 {
+			found[string(name)] = string(bytes.Trim(module, "[]")) + ":" + string(symbol)
 		}
 	}
-	if err := s.Err(); err != nil {
-		return nil, fmt.Errorf("find symbols: %w", err)
-	}
-	return found, nil
+	return found
 }

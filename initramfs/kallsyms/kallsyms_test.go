@@ -20,10 +20,11 @@ ffffffffc0000000 t bond_init	[bonding]
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	got, err := Find(file, "register_netdevice", "dev_index_reserve", "defer_free_list", "bond_init", "absent")
+	table, err := Read(file)
 	if err != nil {
 		t.Fatal(err)
 	}
+	got := table.Find("register_netdevice", "dev_index_reserve", "defer_free_list", "bond_init", "absent")
 	want := Symbols{
 		"register_netdevice": "register_netdevice",
 		"dev_index_reserve":  "dev_index_reserve.constprop.0",
@@ -33,7 +34,7 @@ ffffffffc0000000 t bond_init	[bonding]
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Find() (-want +got):\n%s", diff)
 	}
-	if _, err := Find(filepath.Join(t.TempDir(), "absent")); err == nil {
-		t.Error("Find() of a file that is not there: no error")
+	if _, err := Read(filepath.Join(t.TempDir(), "absent")); err == nil {
+		t.Error("Read() of a file that is not there: no error")
 	}
 }

@@ -52,9 +52,9 @@ func New(path string) *Detector {
 // Enabled returns nil while kmemleak works, [ErrAbsent] or [ErrDisabled]
 // otherwise. It writes a word that is no command: kmemleak_write() answers
 // EPERM when disabled, before it looks at the word, and EINVAL otherwise (the
-// same in 5.10 to 7.3), and does nothing either way.
+// same in 5.10 to 7.3), and does nothing either way: no signal can cut it short.
 func (d *Detector) Enabled() error {
-	switch err := d.write("enabled?"); {
+	switch err := d.command("enabled?"); {
 	case errors.Is(err, unix.EINVAL):
 		return nil
 	case err == nil:
@@ -87,23 +87,26 @@ func (d *Detector) StopThread() error { return d.write("scan=off") }
 // mm/kmemleak.c ends a scan when signal_pending(), and kmemleak_write()
 // returns success all the same. The Go runtime sends its threads SIGURG.
 func (d *Detector) write(command string) error {
-	return quiet(func() error {
-		fd, err := d.open(unix.O_WRONLY)
-		if err != nil {
-			return err
-		}
-		defer unix.Close(fd)
-		n, err := unix.Write(fd, []byte(command))
-		switch {
-		case errors.Is(err, unix.EPERM):
-			return ErrDisabled
-		case err != nil:
-			return fmt.Errorf("write %q to %s: %w", command, d.path, err)
-		case n != len(command):
-			return fmt.Errorf("write %q to %s: only %d bytes taken", command, d.path, n)
-		}
-		return nil
-	})
+	return quiet(func() error { return d.command(command) })
+}
+
+// command writes to the file on the calling thread.
+func (d *Detector) command(command string) error {
+	fd, err := d.open(unix.O_WRONLY)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	n, err := unix.Write(fd, []byte(command))
+	switch {
+	case errors.Is(err, unix.EPERM):
+		return ErrDisabled
+	case err != nil:
+		return fmt.Errorf("write %q to %s: %w", command, d.path, err)
+	case n != len(command):
+		return fmt.Errorf("write %q to %s: only %d bytes taken", command, d.path, n)
+	}
+	return nil
 }
 
 func (d *Detector) open(flags int) (int, error) {

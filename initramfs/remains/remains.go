@@ -182,6 +182,19 @@ func (s Snapshot) modules() error {
 // on the kernel's command line), because then no cpu keeps a slab for itself.
 const namespaceObjects = "/sys/kernel/slab/net_namespace/objects"
 
+// shrinkNamespaces empties the cache of what is free.
+const shrinkNamespaces = "/sys/kernel/slab/net_namespace/shrink"
+
+// EmptyQuarantine gives back the dead network namespaces that KASAN keeps in its
+// quarantine, and that count as in use (kasan_cache_shrink() in
+// mm/kasan/quarantine.c). It takes a while.
+func EmptyQuarantine() error {
+	if err := os.WriteFile(shrinkNamespaces, []byte("1"), 0); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("empty KASAN's quarantine: %w", err)
+	}
+	return nil
+}
+
 func (s Snapshot) namespaces() error {
 	text, err := os.ReadFile(namespaceObjects)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -198,6 +211,12 @@ func (s Snapshot) namespaces() error {
 	}
 	s.add(namespaceThing, "net_namespace", n)
 	return nil
+}
+
+// OnlyNamespaces reports whether the number of network namespaces is all that
+// changed.
+func OnlyNamespaces(changes []Change) bool {
+	return len(changes) == 1 && changes[0].What == namespaceThing
 }
 
 // A Change is a thing whose number is not what it was.

@@ -64,10 +64,12 @@ func (c *Conn) Close() error { return unix.Close(c.fd) }
 // request, including the wait for references in netdev_run_todo(), when Send
 // returns: rtnetlink is synchronous. An error means that the kernel refused to
 // take the message; what became of the request itself is told by [Conn.Ack].
+// The wait may last for ever, so the Go runtime is told that the thread blocks:
+// on one processor nobody else would run to notice.
 func (c *Conn) Send(req Request) error {
 	c.seq++
 	binary.NativeEndian.PutUint32(req[8:], c.seq)
-	_, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(c.fd),
+	_, _, errno := unix.Syscall6(unix.SYS_SENDTO, uintptr(c.fd),
 		uintptr(unsafe.Pointer(unsafe.SliceData(req))), uintptr(len(req)), 0, 0, 0)
 	runtime.KeepAlive(req)
 	if errno != 0 {

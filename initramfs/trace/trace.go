@@ -5,10 +5,13 @@ package trace
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -25,12 +28,24 @@ var ErrLost = errors.New("trace events were lost")
 // about 40 bytes.
 const bufferKiB = "2048"
 
-// A Probe is one place in the kernel that is recorded.
+// A Probe is one place in the kernel that is recorded: a function, or a
+// tracepoint.
 type Probe struct {
-	Event  string // name of the trace event
-	Symbol string // function, without a suffix the compiler may have added
-	Return bool   // when it returns, else when it is entered
-	Args   string // what is fetched, as kprobe_events takes it
+	Event      string // name of the trace event
+	Tracepoint string // its subsystem, if the kernel has the event by itself
+	Symbol     string // function, without a suffix the compiler may have added
+	Return     bool   // when it returns, else when it is entered
+	Args       string // what is fetched, as kprobe_events takes it
+	Filter     string // which hits are recorded, by Args; empty for all
+	Stack      bool   // the stack is recorded too; of a return only from 6.1 on
+}
+
+// group is where our own events are found.
+const group = "teardown"
+
+// events is the probe's folder below tracefs.
+func (p Probe) events() string {
+	return filepath.Join("events", cmp.Or(p.Tracepoint, group), p.Event)
 }
 
 // Tracer is the kernel's trace buffer with our probes in it.
@@ -40,6 +55,7 @@ type Tracer struct {
 	buf     []byte
 	pending []byte
 	present map[string]bool
+	stacked []string // events whose stack is recorded
 }
 
 // Open sets the probes whose functions are among the symbols of the running
@@ -53,12 +69,17 @@ func Open(tracefs string, symbols kallsyms.Symbols, probes []Probe) (*Tracer, er
 	if err := t.write("buffer_size_kb", bufferKiB); err != nil {
 		return nil, err
 	}
-	for _, p := range probes {
-		if symbol, ok := symbols[p.Symbol]; ok {
-			if err := t.set(p, symbol); err != nil {
-				return nil, err
-			}
+	found := slices.DeleteFunc(slices.Clone(probes), func(p Probe) bool { return !t.exists(p, symbols) })
+	if err := t.define(symbols, found); err != nil {
+		return nil, err
+	}
+	for _, p := range found {
+		if err := t.set(p); err != nil {
+			return nil, err
 		}
+	}
+	if err := t.write(filepath.Join("events", group, "enable"), "1"); err != nil {
+		return nil, err
 	}
 	fd, err := unix.Open(filepath.Join(tracefs, "trace_pipe"), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -80,17 +101,72 @@ func (t *Tracer) write(file, value string) error {
 	return nil
 }
 
-// set sets one probe.
-func (t *Tracer) set(p Probe, symbol string) error {
-	kind := "p"
+// exists reports whether this kernel has what is to be probed.
+func (t *Tracer) exists(p Probe, symbols kallsyms.Symbols) bool {
+	if p.Tracepoint == "" {
+		_, ok := symbols[p.Symbol]
+		return ok
+	}
+	_, err := os.Stat(filepath.Join(t.dir, p.events()))
+	return err == nil
+}
+
+// define makes the events that the kernel does not have by itself, all by one
+// write: each write waits for the kernel's text to be patched.
+func (t *Tracer) define(symbols kallsyms.Symbols, probes []Probe) error {
+	var lines strings.Builder
+	for _, p := range probes {
+		t.present[p.Event] = true
+		if p.Tracepoint == "" {
+			fmt.Fprintf(&lines, "%s:%s/%s %s %s\n", p.sort(), group, p.Event, symbols[p.Symbol], p.Args)
+		}
+	}
+	if lines.Len() == 0 {
+		return fmt.Errorf("%w on what is to be recorded", ErrAbsent)
+	}
+	return t.write("kprobe_events", lines.String())
+}
+
+// sort is the probe's sort with, for a return, how many calls can be in progress
+// at once: the default is one on one processor, and a call beyond it is missed.
+func (p Probe) sort() string {
 	if p.Return {
-		kind = "r"
+		return "r16"
 	}
-	if err := t.write("kprobe_events", fmt.Sprintf("%s:teardown/%s %s %s\n", kind, p.Event, symbol, p.Args)); err != nil {
-		return err
+	return "p"
+}
+
+// set narrows one event down, and enables it if it is not one of ours.
+func (t *Tracer) set(p Probe) error {
+	if p.Stack {
+		t.stacked = append(t.stacked, p.Event)
 	}
-	t.present[p.Event] = true
-	return t.write("events/teardown/"+p.Event+"/enable", "1")
+	enable := ""
+	if p.Tracepoint != "" {
+		enable = "1"
+	}
+	settings := []struct{ file, value string }{{"filter", p.Filter}, {"trigger", p.trigger()}, {"enable", enable}}
+	for _, s := range settings {
+		if s.value == "" {
+			continue
+		}
+		if err := t.write(filepath.Join(p.events(), s.file), s.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// trigger has the stack recorded of what the filter lets through, which a
+// trigger does not look at by itself.
+func (p Probe) trigger() string {
+	switch {
+	case !p.Stack:
+		return ""
+	case p.Filter == "":
+		return "stacktrace"
+	}
+	return "stacktrace if " + p.Filter
 }
 
 // Has reports whether the event can be seen in this kernel.
@@ -117,7 +193,32 @@ func (t *Tracer) Drain() ([]Event, error) {
 
 func (t *Tracer) parsePending() ([]Event, error) {
 	end := bytes.LastIndexByte(t.pending, '\n') + 1
-	events, err := Parse(t.pending[:end])
+	events, err := Parse(t.pending[:end], t.stacked...)
 	t.pending = append(t.pending[:0], t.pending[end:]...)
 	return events, err
+}
+
+// Missed returns the events of which the kernel missed hits: a record that has
+// them is not whole (kprobe_profile of Documentation/trace/kprobetrace.rst).
+func (t *Tracer) Missed() ([]string, error) {
+	text, err := os.ReadFile(filepath.Join(t.dir, "kprobe_profile"))
+	if err != nil {
+		return nil, fmt.Errorf("ask for missed events: %w", err)
+	}
+	return missed(text)
+}
+
+// missed reads lines of event, hits and misses.
+func missed(text []byte) ([]string, error) {
+	var events []string
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		if len(fields) != 3 {
+			return nil, fmt.Errorf("%w: %q in kprobe_profile", ErrMalformed, line)
+		}
+		if fields[2] != "0" {
+			events = append(events, fields[0])
+		}
+	}
+	return events, nil
 }

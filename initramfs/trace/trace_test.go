@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
@@ -97,7 +98,13 @@ func TestExits(t *testing.T) {
 		{"index before 6.6", []Event{enter, initRet(0), leave(unix.EBUSY)}, Index},
 		{"index", []Event{enter, initRet(0), event(eventIndexRet, "ret", -12), leave(unix.ENOMEM)}, Index},
 		{"post init", append(append([]Event{enter, initRet(0)}, notify(17, 0x8000|13)...), leave(unix.ENOMEM)), PostInit},
+		{"ethtool", []Event{enter, event(eventOpsRet, "ret", -22), leave(unix.EINVAL)}, Ethtool},
+		{"killed", []Event{event(eventNetdev, "dev", 1), event(eventNetdevRet, "ret", -4)}, Killed},
+		{"not killed", []Event{event(eventNetdev, "dev", 1), enter, leave(unix.EINVAL), event(eventNetdevRet, "ret", -22)}, Name},
+		{"buggy VLAN", []Event{enter, initRet(0), leave(unix.EINVAL)}, BuggyVLAN},
 		{"kobject", []Event{enter, event(eventKobjectRet, "ret", -17), leave(unix.EEXIST)}, Kobject},
+		{"device", []Event{enter, event(eventAddRet, "ret", -17), event(eventKobjectRet, "ret", -17), leave(unix.EEXIST)}, Kobject},
+		{"queues", []Event{enter, event(eventAddRet, "ret", 0), event(eventKobjectRet, "ret", -12), leave(unix.ENOMEM)}, Queues},
 		{"register", append(append([]Event{enter, event(eventKobjectRet, "ret", 0)}, notify(5, 0x8000|13)...), leave(unix.ENOMEM)), Register},
 		{"nested event inside REGISTER", append(append([]Event{enter, event(eventNotify, "val", 5)}, notify(12, 0x8000|13)...),
 			event(eventNotifyRet, "ret", 1), leave(0)), OK},
@@ -113,6 +120,19 @@ func TestExits(t *testing.T) {
 	}
 }
 
+func TestMissed(t *testing.T) {
+	got, err := missed([]byte("  register        217               0\n  refused       91338               2\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"refused"}, got); diff != "" {
+		t.Errorf("events differ (-want +got):\n%s", diff)
+	}
+	if _, err := missed([]byte("nonsense\n")); !errors.Is(err, ErrMalformed) {
+		t.Errorf("missed() error = %v, want %v", err, ErrMalformed)
+	}
+}
+
 func TestParseErrors(t *testing.T) {
 	const good = " td1.0-81 [000] .....  1.926748: register: (register_netdevice+0x4/0x603) dev=0xff11000003170800\n"
 	for _, tt := range []struct {
@@ -121,7 +141,7 @@ func TestParseErrors(t *testing.T) {
 	}{
 		{"lost", "CPU:0 [LOST 12 EVENTS]\n", ErrLost},
 		{"no colon", "nothing\n", ErrMalformed},
-		{"no function", " a-1 [000] ..... 1.0: x: y\n", ErrMalformed},
+		{"no name", " a-1 [000] ..... 1.0: x y: z\n", ErrMalformed},
 		{"no time", " a-1 [000] ..... now: x: (f) a=1\n", ErrMalformed},
 		{"no number", " a-1 [000] ..... 1.0: x: (f) a=b\n", ErrMalformed},
 	} {
@@ -137,12 +157,45 @@ func TestParseErrors(t *testing.T) {
 	}
 }
 
+// TestParseStack checks that a stack goes to the last event of the thread that
+// waits for one, without the functions of tracing.
+func TestParseStack(t *testing.T) {
+	const text = `           td1.0-38      [000] .N..     5.517427: alloc: (alloc_netdev_mqs+0x0/0x379)
+           td1.7-38      [000] d.h.     5.517500: percpu_free_percpu: off=8
+           td1.0-38      [000] .N..     5.517873: <stack trace>
+ => kprobe_trace_func
+ => opt_pre_handler
+ => 0xffffffffa00283b0
+ => alloc_netdev_mqs
+ => [unknown/kretprobe'd]
+ => veth_newlink+0x10/0x20 [veth]
+           td1.0-38      [000] .N..     5.518282: percpu_alloc_percpu: call_site=__alloc_percpu+0x10/0x12 size=4 ptr=0000000000031b9c gfp_flags=GFP_KERNEL
+           td2.0-39      [000] .N..     5.518300: <stack trace>
+ => pcpu_alloc
+           td1.0-38      [000] .N..     5.518637: register: (register_netdevice+0x0/0x3f6) dev=0xffff88801fb64800
+`
+	want := []Event{
+		{PID: 38, Task: "td1.0", Time: 5517427 * time.Microsecond, Name: "alloc", Args: map[string]int64{}, Stack: []string{"alloc_netdev_mqs", "veth_newlink"}},
+		{PID: 38, Task: "td1.7", Time: 5517500 * time.Microsecond, Name: "percpu_free_percpu", Args: map[string]int64{"off": 8}},
+		{PID: 38, Task: "td1.0", Time: 5518282 * time.Microsecond, Name: "percpu_alloc_percpu", Args: map[string]int64{"size": 4, "ptr": 0x31b9c}},
+		{PID: 38, Task: "td1.0", Time: 5518637 * time.Microsecond, Name: "register", Args: map[string]int64{"dev": -0x777fe049b800}},
+	}
+	got, err := Parse([]byte(text), "alloc", "percpu_alloc_percpu")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("events differ (-want +got):\n%s", diff)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	files, _ := filepath.Glob("testdata/*.trace")
 	for _, file := range files {
 		f.Add(readTrace(f, file))
 	}
 	f.Add([]byte("CPU:0 [LOST 1 EVENTS]\n"))
+	f.Add([]byte(" => "))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		events, _ := Parse(text)
 		Exits(events)

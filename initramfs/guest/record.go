@@ -1,0 +1,187 @@
+package guest
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"netdev.test/teardown/initramfs/fault"
+	"netdev.test/teardown/initramfs/life"
+	"netdev.test/teardown/initramfs/percpu"
+	"netdev.test/teardown/initramfs/trace"
+	"netdev.test/teardown/initramfs/verdict"
+	"netdev.test/teardown/initramfs/wire"
+)
+
+// record is what was traced while a case ran.
+type record struct {
+	events []trace.Event
+	marks  []mark
+	percpu percpu.Balance
+}
+
+// A mark says that the record holds the injection with this number up to this
+// time.
+type mark struct {
+	until     time.Duration
+	injection int
+}
+
+// traced are the oracles that go by the trace, and are blind when it has a hole.
+var traced = []verdict.Oracle{verdict.Trigger, verdict.Life, verdict.Live, verdict.PerCPU}
+
+// drain reads what was traced since the last time.
+func (c *C) drain() []trace.Event {
+	if self.tracer == nil {
+		return nil
+	}
+	defer self.spent(traceTime, time.Now())
+	events, err := self.tracer.Drain()
+	if err != nil {
+		for _, oracle := range traced {
+			c.Blind(oracle, err.Error())
+		}
+		if !errors.Is(err, trace.ErrLost) {
+			return nil
+		}
+	}
+	c.record.add(events, int(c.number.Load()))
+	return events
+}
+
+// checkMissed asks whether the kernel missed any hit of a probe since the boot. The
+// probe on refusals is asked for every allocation, and misses some in interrupts;
+// an injection that it does not show is noticed otherwise.
+func (m *machine) checkMissed() {
+	if m.tracer == nil {
+		return
+	}
+	events, err := m.tracer.Missed()
+	events = slices.DeleteFunc(events, func(e string) bool { return e == fault.EventRefused })
+	if err == nil && len(events) == 0 {
+		return
+	}
+	why := fmt.Sprintf("the kernel missed hits of the probes %s", strings.Join(events, ", "))
+	if err != nil {
+		why = err.Error()
+	}
+	for _, oracle := range traced {
+		m.blind = append(m.blind, verdict.Finding{Oracle: oracle, Title: why})
+	}
+}
+
+func (r *record) add(events []trace.Event, injection int) {
+	if len(events) == 0 {
+		return
+	}
+	r.percpu.Add(events)
+	r.events = append(r.events, events...)
+	r.marks = append(r.marks, mark{until: events[len(events)-1].Time, injection: injection})
+}
+
+// injection returns the number of the injection that was being made then, or 0.
+func (r *record) injection(at time.Duration) int {
+	i, _ := slices.BinarySearchFunc(r.marks, at, func(m mark, at time.Duration) int { return cmp.Compare(m.until, at) })
+	if i == len(r.marks) {
+		return 0
+	}
+	return r.marks[i].injection
+}
+
+// checkLife asks how the devices lived that the case touched, and which of them
+// still do.
+func (c *C) checkLife() {
+	if self.tracer == nil {
+		return
+	}
+	defer self.spent(verdict.Life, time.Now())
+	for _, d := range life.Record(c.record.events) {
+		n := c.record.injection(d.Steps[0].Time)
+		for _, v := range life.Check(d, self.absent) {
+			c.findAt(n, verdict.Life, v.Title, v.Detail)
+		}
+	}
+	for _, d := range life.Alive(c.record.events) {
+		c.findAt(c.record.injection(d.Steps[0].Time), verdict.Live, liveTitle(d), strings.Join(d.Stack, "\n"))
+	}
+}
+
+// dying counts the devices that are worth a wait, because their end is not the
+// case's own doing: those of a namespace, which a worker tears down, and all of
+// them where kobjects are released late.
+func (c *C) dying() int {
+	defer self.spent(verdict.Live, time.Now())
+	n := 0
+	for _, d := range life.Alive(c.record.events) {
+		if d.Exit() == trace.OK || self.delaysRelease() {
+			n++
+		}
+	}
+	return n
+}
+
+// liveTitle names the place that allocated a device.
+func liveTitle(d *life.Device) string {
+	const frames = 4
+	return "net_device not released: " + strings.Join(trace.Sites(d.Stack, frames), " < ")
+}
+
+// traceTime is the name under which the reading of the trace is told to the host:
+// several oracles share it.
+const traceTime = "trace"
+
+// spent adds the time since begin to what the oracle took.
+func (m *machine) spent(oracle verdict.Oracle, begin time.Time) {
+	m.timesMu.Lock()
+	defer m.timesMu.Unlock()
+	if m.times == nil {
+		m.times = map[verdict.Oracle]time.Duration{}
+	}
+	m.times[oracle] += time.Since(begin)
+}
+
+// tellTimes tells the host how long each oracle took since the last time.
+func (m *machine) tellTimes() {
+	m.timesMu.Lock()
+	defer m.timesMu.Unlock()
+	for oracle, took := range m.times {
+		m.host.send(wire.Message{Type: wire.Phase, Phase: string(oracle), Seconds: took.Seconds()})
+	}
+	clear(m.times)
+}
+
+// threads are the IDs of all threads that provoked in the case.
+func (c *C) threads() []int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]int{c.tid}, c.helpers...)
+}
+
+// Thread runs f on a thread of its own that belongs to the case: what it
+// allocates is charged to the case, and its stack does not outlive it. The
+// caller waits for the channel to be closed, at the latest before the provocation
+// ends.
+func (c *C) Thread(f func()) (done <-chan struct{}) {
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+		defer c.recoverStop()
+		c.adopt(gettid())
+		f()
+	}()
+	return over
+}
+
+func (c *C) adopt(tid int) {
+	c.mu.Lock()
+	c.helpers = append(c.helpers, tid)
+	c.mu.Unlock()
+	if err := setComm(comm(c.serial, 0)); err != nil {
+		c.Blind(verdict.Kmemleak, err.Error())
+	}
+}
