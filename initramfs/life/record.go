@@ -160,13 +160,11 @@ func (r *recorder) event(t *task, e trace.Event) {
 	if n := len(t.calls); n > 0 && e.Name != eventRegister {
 		t.calls[n-1].events = append(t.calls[n-1].events, e)
 	}
-	freed := t.freed
-	t.freed = nil
 	switch e.Name {
 	case eventAllocEnter:
 		t.stack = e.Stack
 	case eventAlloc:
-		r.alloc(t, e, freed)
+		r.alloc(t, e)
 	case eventRegister:
 		t.settle()
 		d := r.device(address(e))
@@ -183,18 +181,23 @@ func (r *recorder) event(t *task, e trace.Event) {
 	case eventRelease:
 		r.release(t, e)
 	case eventFree:
+		t.freed = nil
 		r.free(t, e)
 	default:
 		r.plain(t, e)
+	}
+	if r.step != "" && e.Name != eventFree {
+		t.freed = nil
 	}
 }
 
 // alloc begins an incarnation. A failed alloc_netdev_mqs() may have called
 // free_netdev() itself, on a device that nobody ever had.
-func (r *recorder) alloc(t *task, e trace.Event, freed *Device) {
+func (r *recorder) alloc(t *task, e trace.Event) {
 	t.settle()
 	if address(e) == 0 {
-		r.forget(freed)
+		r.forget(t.freed)
+		t.freed = nil
 		return
 	}
 	if old := r.now[address(e)]; old != nil && !old.Ended {
