@@ -235,7 +235,7 @@ func (c *C) end() {
 const (
 	settleTime = 7 * time.Second        // how long that may take
 	settleStep = 5 * time.Millisecond   // between two looks
-	flushStep  = 200 * time.Millisecond // between two flushes of deferred namespaces
+	flushStep  = 200 * time.Millisecond // before the first flush of deferred namespaces
 )
 
 // checkLeft compares what is there now with what was there before.
@@ -283,20 +283,22 @@ func (l leftover) deferred() bool {
 	return remains.OnlyNamespaces(l.changes) && len(l.percpu)+len(l.grown)+l.dying == 0
 }
 
-// settle looks until nothing is left, or the time is over.
+// settle looks until nothing is left, or the time is over. Each flush of deferred
+// namespaces waits longer than the last, because it makes a namespace itself, which
+// on a slow kernel takes its time to die.
 func (c *C) settle() (leftover, error) {
 	begin := time.Now()
-	flushed := begin
+	flush, wait := begin.Add(flushStep), 2*flushStep
 	for {
 		left, err := c.look()
 		if err != nil || left.empty() || time.Since(begin) > wire.Deadline(settleTime) {
 			return left, err
 		}
-		if left.deferred() && self.defersNamespaces() && time.Since(flushed) > flushStep {
-			flushed = time.Now()
+		if left.deferred() && self.defersNamespaces() && time.Now().After(flush) {
 			if err := flushNamespaces(); err != nil {
 				return left, err
 			}
+			flush, wait = time.Now().Add(wait), 2*wait
 		}
 		time.Sleep(settleStep)
 	}
