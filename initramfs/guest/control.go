@@ -281,10 +281,18 @@ func (m *machine) controlLife() (string, error) {
 	}
 	for _, d := range life.Record(events) {
 		for _, v := range life.Check(d, m.absent) {
-			return v.Title, nil
+			return v.Title + unjudged(life.Skipped(m.absent)), nil
 		}
 	}
 	return "", errSilent
+}
+
+// unjudged says which promises this kernel does not show.
+func unjudged(promises []string) string {
+	if len(promises) == 0 {
+		return ""
+	}
+	return "; not judged: " + strings.Join(promises, "; ")
 }
 
 // controlLive allocates a device, and frees it afterwards.

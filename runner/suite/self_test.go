@@ -36,7 +36,7 @@ var selfWant = map[string]struct {
 	"leak":              {verdict.Fail, verdict.Kmemleak, `leak: teardown_leak`},
 	"life":              {verdict.Fail, verdict.Life, `priv_destructor before the wait for references`},
 	"live":              {verdict.Fail, verdict.Live, `net_device not released: teardown_netdev`},
-	"percpu":            {verdict.Fail, verdict.PerCPU, `leak of per-cpu memory: plant_write`},
+	"percpu":            {verdict.Fail, verdict.PerCPU, `leak of per-cpu memory: .*plant_write`},
 	"warn-again":        {verdict.Fail, verdict.Log, `teardown_warn`},
 	"trace":             {verdict.Unknown, verdict.Trigger, `trace events were lost`},
 	"held":              {verdict.Fail, verdict.Deadline, `netdev_run_todo(.|\n)*waiting for td0`},
