@@ -15,6 +15,7 @@ import (
 
 	"netdev.test/teardown/initramfs/device"
 	"netdev.test/teardown/initramfs/guest"
+	"netdev.test/teardown/initramfs/klog"
 	"netdev.test/teardown/initramfs/kmemleak"
 	"netdev.test/teardown/initramfs/kmod"
 	"netdev.test/teardown/initramfs/rtnl"
@@ -69,8 +70,17 @@ var selfCases = []struct {
 	{"percpu", func(c *guest.C) { plant(c, kmod.PerCPU) }},
 	{"warn-again", func(c *guest.C) {
 		// It warns once, and did so before the first case: the positive control.
-		c.Unless(open(c).Warn(0))
-		time.Sleep(time.Second)
+		log, err := klog.Open()
+		c.Unless(err)
+		c.Env.OnClose(log.Close)
+		_, err = log.Drain()
+		c.Unless(errors.Join(err, open(c).Warn(0)))
+		for said := ""; !strings.Contains(said, "---[ end trace"); {
+			c.Unless(log.Wait(time.Second))
+			records, err := log.Drain()
+			c.Unless(err)
+			said = strings.Join(klog.Lines(records), "\n")
+		}
 	}},
 	{"trace", func(c *guest.C) {
 		// More than the buffer holds, between two looks at it.

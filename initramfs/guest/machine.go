@@ -180,17 +180,12 @@ func (m *machine) openTracer() error {
 // lifeKernel describes the kernel to the oracle of devices' lives.
 func (m *machine) lifeKernel() (life.Kernel, error) {
 	k := life.Kernel{Release: m.release, Kinds: drivers()}
+	var err error
 	if m.module != nil {
-		layout, err := m.module.Layout()
-		if err != nil {
+		if k.Layout, err = m.module.Layout(); err != nil {
 			return k, err
 		}
-		k.Layout = map[string]life.Field{}
-		for name, f := range layout {
-			k.Layout[name] = life.Field(f)
-		}
 	}
-	var err error
 	k.Core, err = life.Core(bytes.NewReader(m.table))
 	return k, err
 }

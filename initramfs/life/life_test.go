@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"netdev.test/teardown/initramfs/kmod"
 	"netdev.test/teardown/initramfs/trace"
 )
 
@@ -25,8 +26,8 @@ var kinds = []Symbols{
 }
 
 // layout has every field; where they are does not matter once a trace is taken.
-var layout = map[string]Field{
-	fieldDev: {1344, 0}, fieldState: {1312, 1}, fieldNeeds: {1316, 1}, fieldDestructor: {1320, 8},
+var layout = map[string]kmod.Field{
+	fieldDev: {Offset: 1344, Size: 0}, fieldState: {Offset: 1312, Size: 1}, fieldNeeds: {Offset: 1316, Size: 1}, fieldDestructor: {Offset: 1320, Size: 8},
 }
 
 // capture is a file of traces from one kernel.
@@ -56,7 +57,7 @@ func readCapture(t testing.TB, path string) capture {
 	events := strings.Fields(list)
 	k := Kernel{Release: release, Layout: maps.Clone(layout), Core: Range{1, 2}, Kinds: kinds}
 	if !slices.Contains(events, eventRefcntRet) {
-		k.Layout[fieldRefs] = Field{1288, 4}
+		k.Layout[fieldRefs] = kmod.Field{Offset: 1288, Size: 4}
 	}
 	c := capture{absent: k.Absent(func(event string) bool { return slices.Contains(events, event) })}
 	for _, text := range strings.Split(rest, "## ")[1:] {

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"netdev.test/teardown/initramfs/kmod"
 	"netdev.test/teardown/initramfs/trace"
 )
 
@@ -43,9 +44,6 @@ const (
 	eventKobjectRet  = "kobject_ret"
 )
 
-// A Field is where a struct has a field: both in bytes.
-type Field struct{ Offset, Size int }
-
 // Fields of struct net_device that the probes fetch (include/linux/netdevice.h).
 const (
 	fieldDev        = "net_device.dev"
@@ -65,10 +63,10 @@ type Range struct{ Start, End uint64 }
 
 // Kernel is what must be known of a kernel to set probes in it.
 type Kernel struct {
-	Release string           // as uname -r prints it
-	Layout  map[string]Field // of struct net_device, as the module teardown tells it
-	Core    Range            // of netdev_run_todo(), see [Core]
-	Kinds   []Symbols        // whose drivers' functions are probed
+	Release string                // as uname -r prints it
+	Layout  map[string]kmod.Field // of struct net_device, as the module teardown tells it
+	Core    Range                 // of netdev_run_todo(), see [Core]
+	Kinds   []Symbols             // whose drivers' functions are probed
 }
 
 // coreSymbol is the function by which the core frees a device

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"netdev.test/teardown/initramfs/kmod"
 	"netdev.test/teardown/initramfs/trace"
 )
 
@@ -21,7 +22,7 @@ func find(t *testing.T, probes []trace.Probe, event string) trace.Probe {
 }
 
 func TestProbes(t *testing.T) {
-	counted := map[string]Field{fieldRefs: {1288, 4}}
+	counted := map[string]kmod.Field{fieldRefs: {Offset: 1288, Size: 4}}
 	for name, f := range layout {
 		counted[name] = f
 	}
