@@ -14,6 +14,7 @@ import (
 
 	"netdev.test/teardown/initramfs/kmod"
 	"netdev.test/teardown/initramfs/trace"
+	"netdev.test/teardown/initramfs/trace/tracetext"
 )
 
 var update = flag.Bool("update", false, "rewrite the expectations under testdata")
@@ -62,7 +63,7 @@ func readCapture(t testing.TB, path string) capture {
 	c := capture{absent: k.Absent(func(event string) bool { return slices.Contains(events, event) })}
 	for _, text := range strings.Split(rest, "## ")[1:] {
 		name, text, _ := strings.Cut(text, "\n")
-		events, err := trace.Parse([]byte(text), eventAlloc, eventAllocEnter)
+		events, err := tracetext.Parse([]byte(text), eventAlloc, eventAllocEnter)
 		if err != nil {
 			t.Fatalf("%s: %s: %v", path, name, err)
 		}
@@ -156,7 +157,7 @@ func FuzzRecord(f *testing.F) {
 		if len(text) > 1<<14 {
 			return
 		}
-		events, _ := trace.Parse(text, eventAlloc, eventAllocEnter)
+		events, _ := tracetext.Parse(text, eventAlloc, eventAllocEnter)
 		report(events, nil)
 	})
 }

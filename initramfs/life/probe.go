@@ -162,8 +162,9 @@ func (k Kernel) Probes() []trace.Probe {
 	for _, p := range points {
 		probes = append(probes, k.probe(p))
 	}
+	probed := map[string]bool{}
 	for _, kind := range k.Kinds {
-		probes = append(probes, k.kindProbes(kind)...)
+		probes = append(probes, k.kindProbes(kind, probed)...)
 	}
 	if _, ok := k.Layout[fieldRefs]; !ok {
 		probes = append(probes, k.refcntProbe())
@@ -212,19 +213,38 @@ func (k Kernel) probe(p point) trace.Probe {
 	return probe
 }
 
-// kindProbes are those on the functions of a kind's driver.
-func (k Kernel) kindProbes(s Symbols) []trace.Probe {
+// kindProbes are those on the functions of a kind's driver. A function that
+// several drivers share is probed once, for the first of them.
+func (k Kernel) kindProbes(s Symbols, probed map[string]bool) []trace.Probe {
 	var probes []trace.Probe
-	if s.NdoInit != "" {
-		probes = append(probes, trace.Init(s.Kind, s.NdoInit))
-	}
-	if s.NdoUninit != "" {
-		probes = append(probes, k.probe(point{event: eventUninit + s.Kind, symbol: s.NdoUninit, fetches: []fetch{fetchState}}))
-	}
-	if s.PrivDestructor != "" {
-		probes = append(probes, k.probe(point{event: eventDestructor + s.Kind, symbol: s.PrivDestructor, fetches: []fetch{fetchState, fetchRefs}}))
+	for _, f := range s.functions() {
+		if f.symbol == "" || probed[f.symbol] {
+			continue
+		}
+		probed[f.symbol] = true
+		if f.fetches == nil {
+			probes = append(probes, trace.Init(s.Kind, f.symbol))
+			continue
+		}
+		probes = append(probes, k.probe(point{event: f.event + s.Kind, symbol: f.symbol, fetches: f.fetches}))
 	}
 	return probes
+}
+
+// function is one of a driver's functions, and the event that its probe makes,
+// without the kind's name.
+type function struct {
+	event, symbol string
+	fetches       []fetch // nil for ndo_init, of which the return is probed
+}
+
+// functions are those that the kind may have.
+func (s Symbols) functions() []function {
+	return []function{
+		{eventInitRet, s.NdoInit, nil},
+		{eventUninit, s.NdoUninit, []fetch{fetchState}},
+		{eventDestructor, s.PrivDestructor, []fetch{fetchState, fetchRefs}},
+	}
 }
 
 // releaseProbe is on netdev_release() of net/core/net-sysfs.c, whose argument is
@@ -293,8 +313,9 @@ func (k Kernel) Absent(has func(event string) bool) map[string]bool {
 	if has(eventWait + syncSuffix) {
 		delete(absent, eventWait)
 	}
+	owner := map[string]string{}
 	for _, s := range k.Kinds {
-		k.lacks(s, absent)
+		s.lacks(owner, absent)
 	}
 	_, counted := k.Layout[fieldRefs]
 	if !counted && absent[eventRefcntRet] {
@@ -303,11 +324,19 @@ func (k Kernel) Absent(has func(event string) bool) map[string]bool {
 	return absent
 }
 
-// lacks adds the functions that the kind's driver does not have.
-func (k Kernel) lacks(s Symbols, absent map[string]bool) {
-	for prefix, symbol := range map[string]string{eventInitRet: s.NdoInit, eventUninit: s.NdoUninit, eventDestructor: s.PrivDestructor} {
-		if symbol == "" {
-			absent[prefix+s.Kind] = true
+// lacks adds the functions that the kind's driver does not have, and those that
+// it shares with another kind for which they cannot be seen. owner has, by
+// function, the kind that it is probed for.
+func (s Symbols) lacks(owner map[string]string, absent map[string]bool) {
+	for _, f := range s.functions() {
+		first, shared := owner[f.symbol]
+		switch {
+		case f.symbol == "":
+			absent[f.event+s.Kind] = true
+		case !shared:
+			owner[f.symbol] = s.Kind
+		case absent[f.event+first]:
+			absent[f.event+s.Kind] = true
 		}
 	}
 }

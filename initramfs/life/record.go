@@ -83,6 +83,7 @@ type Device struct {
 	Reused  bool   // its memory was allocated anew, without an end
 	// Settled: the task that waited for the references went on to other work.
 	Settled bool
+	old     bool // it had ended when devices were retired last
 	Steps   []Step
 	Stack   []string // of the allocation, the innermost function first
 }
@@ -100,10 +101,34 @@ func (d *Device) Exit() trace.Exit {
 // Record returns the history of each device in the events, in the order in which
 // they came into view. The events are all of some span of time, in order.
 func Record(events []trace.Event) []*Device {
-	r := recorder{
-		tasks: map[int]*task{},
-		now:   map[uint64]*Device{},
-	}
+	r := NewRecorder()
+	r.Add(events)
+	return r.Devices()
+}
+
+// Alive returns the devices that were allocated and not given back: what is
+// left in the live set when the events end.
+func Alive(events []trace.Event) []*Device {
+	r := NewRecorder()
+	r.Add(events)
+	return r.Alive()
+}
+
+// A Recorder makes histories of events that come bit by bit.
+type Recorder struct {
+	tasks   map[int]*task
+	now     map[uint64]*Device // the newest incarnation at each address
+	devices []*Device
+	step    string // name of the step that the event made, if it made one
+}
+
+// NewRecorder returns a recorder that knows of no device.
+func NewRecorder() *Recorder {
+	return &Recorder{tasks: map[int]*task{}, now: map[uint64]*Device{}}
+}
+
+// Add goes on with further events.
+func (r *Recorder) Add(events []trace.Event) {
 	for _, e := range events {
 		t := r.task(e)
 		r.event(t, e)
@@ -111,21 +136,41 @@ func Record(events []trace.Event) []*Device {
 			t.last, t.lastStep = e.Time, r.step
 		}
 	}
-	return slices.DeleteFunc(r.devices, func(d *Device) bool { return len(d.Steps) == 0 })
 }
 
-// Alive returns the devices that were allocated and not given back: what is
-// left in the live set when the events end.
-func Alive(events []trace.Event) []*Device {
-	return slices.DeleteFunc(Record(events), func(d *Device) bool { return !d.Begun || d.Ended || d.Reused })
+// Devices returns the devices that it knows of.
+func (r *Recorder) Devices() []*Device {
+	return slices.DeleteFunc(slices.Clone(r.devices), func(d *Device) bool { return len(d.Steps) == 0 })
 }
 
-// recorder is what [Record] has read so far.
-type recorder struct {
-	tasks   map[int]*task
-	now     map[uint64]*Device // the newest incarnation at each address
-	devices []*Device
-	step    string // name of the step that the event made, if it made one
+// Alive returns those that were allocated and not given back.
+func (r *Recorder) Alive() []*Device {
+	var alive []*Device
+	for _, d := range r.devices {
+		if len(d.Steps) > 0 && d.Begun && !d.Ended && !d.Reused {
+			alive = append(alive, d)
+		}
+	}
+	return alive
+}
+
+// Retire returns the devices that had come to their end before it was called the
+// last time, and forgets them. What happens to their memory from then on is
+// another device's history.
+func (r *Recorder) Retire() []*Device {
+	var retired []*Device
+	r.devices = slices.DeleteFunc(r.devices, func(d *Device) bool {
+		if !d.old {
+			d.old = d.Ended || d.Reused
+			return false
+		}
+		retired = append(retired, d)
+		if r.now[d.Address] == d {
+			delete(r.now, d.Address)
+		}
+		return true
+	})
+	return retired
 }
 
 // task is what one task is doing.
@@ -146,7 +191,7 @@ type call struct {
 }
 
 // task returns the task that made the event.
-func (r *recorder) task(e trace.Event) *task {
+func (r *Recorder) task(e trace.Event) *task {
 	t := r.tasks[e.PID]
 	if t == nil {
 		t = &task{last: e.Time}
@@ -155,7 +200,7 @@ func (r *recorder) task(e trace.Event) *task {
 	return t
 }
 
-func (r *recorder) event(t *task, e trace.Event) {
+func (r *Recorder) event(t *task, e trace.Event) {
 	r.step = ""
 	if n := len(t.calls); n > 0 && e.Name != eventRegister {
 		t.calls[n-1].events = append(t.calls[n-1].events, e)
@@ -193,7 +238,7 @@ func (r *recorder) event(t *task, e trace.Event) {
 
 // alloc begins an incarnation. A failed alloc_netdev_mqs() may have called
 // free_netdev() itself, on a device that nobody ever had.
-func (r *recorder) alloc(t *task, e trace.Event) {
+func (r *Recorder) alloc(t *task, e trace.Event) {
 	t.settle()
 	if address(e) == 0 {
 		r.forget(t.freed)
@@ -211,13 +256,13 @@ func (r *recorder) alloc(t *task, e trace.Event) {
 	r.add(t, d, Alloc, e)
 }
 
-func (r *recorder) keep(d *Device) {
+func (r *Recorder) keep(d *Device) {
 	r.now[d.Address] = d
 	r.devices = append(r.devices, d)
 }
 
 // device returns what is, or was last, at the address.
-func (r *recorder) device(address uint64) *Device {
+func (r *Recorder) device(address uint64) *Device {
 	if d := r.now[address]; d != nil {
 		return d
 	}
@@ -227,7 +272,7 @@ func (r *recorder) device(address uint64) *Device {
 }
 
 // add adds a step to the device's history.
-func (r *recorder) add(t *task, d *Device, name string, e trace.Event) *Step {
+func (r *Recorder) add(t *task, d *Device, name string, e trace.Event) *Step {
 	r.step = name
 	inside := slices.ContainsFunc(t.calls, func(c *call) bool { return c.device == d })
 	d.Steps = append(d.Steps, Step{
@@ -239,7 +284,7 @@ func (r *recorder) add(t *task, d *Device, name string, e trace.Event) *Step {
 }
 
 // inside adds a step to the device whose registration the task is in.
-func (r *recorder) inside(t *task, e trace.Event, name string) *Device {
+func (r *Recorder) inside(t *task, e trace.Event, name string) *Device {
 	if len(t.calls) == 0 {
 		return nil
 	}
@@ -248,7 +293,7 @@ func (r *recorder) inside(t *task, e trace.Event, name string) *Device {
 	return d
 }
 
-func (r *recorder) returned(t *task, e trace.Event) {
+func (r *Recorder) returned(t *task, e trace.Event) {
 	if len(t.calls) == 0 {
 		return
 	}
@@ -264,7 +309,7 @@ func (r *recorder) returned(t *task, e trace.Event) {
 // notify adds the notification if it is a step. The state tells an UNREGISTER
 // that tears down from one that moves the device to another namespace
 // (dev_change_net_namespace()), and from one that netdev_wait_allrefs() repeats.
-func (r *recorder) notify(t *task, e trace.Event) {
+func (r *Recorder) notify(t *task, e trace.Event) {
 	name := notified[e.Args["val"]]
 	if pre, ok := e.Args["pre"]; ok && e.Args["val"] == pre {
 		name = PreUninit
@@ -289,7 +334,7 @@ func (r *recorder) notify(t *task, e trace.Event) {
 // free adds a call of free_netdev(), which only asks for it while the device is
 // being unregistered, and gives the memory back itself only if the device never
 // had a kobject.
-func (r *recorder) free(t *task, e trace.Event) {
+func (r *Recorder) free(t *task, e trace.Event) {
 	d := r.device(address(e))
 	state, known := e.Args["state"]
 	if !known && d.Begun && !d.has(KobjectAdd) {
@@ -313,7 +358,7 @@ func (r *recorder) free(t *task, e trace.Event) {
 
 // release ends an incarnation whose memory the kobject owned. Where the offset
 // of dev->dev is not known, the device is the one just below it.
-func (r *recorder) release(t *task, e trace.Event) {
+func (r *Recorder) release(t *task, e trace.Event) {
 	at := address(e)
 	if off, ok := e.Args["off"]; ok {
 		at -= uint64(off)
@@ -328,7 +373,7 @@ func (r *recorder) release(t *task, e trace.Event) {
 // devSpan is more than the offset of dev->dev in struct net_device.
 const devSpan = 8192
 
-func (r *recorder) below(at uint64) uint64 {
+func (r *Recorder) below(at uint64) uint64 {
 	nearest := at
 	for address := range r.now {
 		if address < at && at-address < devSpan && (nearest == at || address > nearest) {
@@ -339,7 +384,7 @@ func (r *recorder) below(at uint64) uint64 {
 }
 
 // plain adds a step that needs no more than its event's name.
-func (r *recorder) plain(t *task, e trace.Event) {
+func (r *Recorder) plain(t *task, e trace.Event) {
 	if kind, ok := strings.CutPrefix(e.Name, eventInitRet); ok {
 		if d := r.inside(t, e, Init); d != nil {
 			d.Kind = kind
@@ -376,9 +421,11 @@ var stepOf = map[string]struct {
 }
 
 // driver adds a call of a function of the driver.
-func (r *recorder) driver(t *task, e trace.Event, kind, name string) *Step {
+func (r *Recorder) driver(t *task, e trace.Event, kind, name string) *Step {
 	d := r.device(address(e))
-	d.Kind = kind
+	if d.Kind == "" { // else the function may be one that kinds share
+		d.Kind = kind
+	}
 	return r.add(t, d, name, e)
 }
 
@@ -403,13 +450,22 @@ func (t *task) settle() {
 }
 
 // forget takes back the end of a device that there never was.
-func (r *recorder) forget(d *Device) {
+func (r *Recorder) forget(d *Device) {
 	if d == nil {
 		return
 	}
 	d.Steps = d.Steps[:len(d.Steps)-1]
 	if len(d.Steps) == 0 {
 		delete(r.now, d.Address)
+	}
+}
+
+// Name gives the steps the names of the tasks that made them, by PID.
+func (d *Device) Name(tasks map[int]string) {
+	for i, s := range d.Steps {
+		if name, ok := tasks[s.PID]; ok {
+			d.Steps[i].Task = name
+		}
 	}
 }
 

@@ -4,16 +4,14 @@
 package trace
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"netdev.test/teardown/initramfs/kallsyms"
 )
@@ -25,7 +23,7 @@ var ErrAbsent = errors.New("the kernel has no kprobe events")
 var ErrLost = errors.New("trace events were lost")
 
 // bufferKiB holds the events of one provocation with much to spare; an event is
-// about 40 bytes.
+// about 40 bytes, and one with a stack 200.
 const bufferKiB = "2048"
 
 // A Probe is one place in the kernel that is recorded: a function, or a
@@ -38,6 +36,7 @@ type Probe struct {
 	Args       string // what is fetched, as kprobe_events takes it
 	Filter     string // which hits are recorded, by Args; empty for all
 	Stack      bool   // the stack is recorded too; of a return only from 6.1 on
+	Idle       bool   // it records only while it is on, see [Tracer.On]
 }
 
 // group is where our own events are found.
@@ -51,11 +50,8 @@ func (p Probe) events() string {
 // Tracer is the kernel's trace buffer with our probes in it.
 type Tracer struct {
 	dir     string
-	pipe    int
-	buf     []byte
-	pending []byte
+	ring    *ring
 	present map[string]bool
-	stacked []string // events whose stack is recorded
 }
 
 // Open sets the probes whose functions are among the symbols of the running
@@ -65,7 +61,7 @@ func Open(tracefs string, symbols kallsyms.Symbols, probes []Probe) (*Tracer, er
 	if _, err := os.Stat(filepath.Join(tracefs, "kprobe_events")); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrAbsent, err)
 	}
-	t := &Tracer{dir: tracefs, buf: make([]byte, 64<<10), present: map[string]bool{}}
+	t := &Tracer{dir: tracefs, present: map[string]bool{}}
 	if err := t.write("buffer_size_kb", bufferKiB); err != nil {
 		return nil, err
 	}
@@ -81,12 +77,17 @@ func Open(tracefs string, symbols kallsyms.Symbols, probes []Probe) (*Tracer, er
 	if err := t.write(filepath.Join("events", group, "enable"), "1"); err != nil {
 		return nil, err
 	}
-	fd, err := unix.Open(filepath.Join(tracefs, "trace_pipe"), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, fmt.Errorf("open trace_pipe: %w", err)
+	for _, p := range found {
+		if !p.Idle {
+			continue
+		}
+		if err := t.On(p, false); err != nil {
+			return nil, err
+		}
 	}
-	t.pipe = fd
-	return t, nil
+	var err error
+	t.ring, err = openRing(tracefs, found)
+	return t, err
 }
 
 func (t *Tracer) write(file, value string) error {
@@ -138,9 +139,6 @@ func (p Probe) sort() string {
 
 // set narrows one event down, and enables it if it is not one of ours.
 func (t *Tracer) set(p Probe) error {
-	if p.Stack {
-		t.stacked = append(t.stacked, p.Event)
-	}
 	enable := ""
 	if p.Tracepoint != "" {
 		enable = "1"
@@ -169,33 +167,42 @@ func (p Probe) trigger() string {
 	return "stacktrace if " + p.Filter
 }
 
+// On has an idle probe record, or stop it.
+func (t *Tracer) On(p Probe, on bool) error {
+	value := "0"
+	if on {
+		value = "1"
+	}
+	return t.write(filepath.Join(p.events(), "enable"), value)
+}
+
 // Has reports whether the event can be seen in this kernel.
 func (t *Tracer) Has(event string) bool { return t.present[event] }
 
 // Drain returns the events recorded since the last call, without waiting.
 // [ErrLost] means that some are missing.
-func (t *Tracer) Drain() ([]Event, error) {
-	var lost error
-	for {
-		n, err := unix.Read(t.pipe, t.buf)
-		switch {
-		case err == unix.EINTR:
-			continue
-		case err == unix.EAGAIN || (err == nil && n == 0):
-			events, more := t.parsePending()
-			return events, errors.Join(lost, more)
-		case err != nil:
-			return nil, fmt.Errorf("read trace_pipe: %w", err)
-		}
-		t.pending = append(t.pending, t.buf[:n]...)
+func (t *Tracer) Drain() ([]Event, error) { return t.ring.drain() }
+
+// Tasks returns the names of the threads that the tracer has met, by PID.
+func (t *Tracer) Tasks() (map[int]string, error) {
+	text, err := os.ReadFile(filepath.Join(t.dir, "saved_cmdlines"))
+	if err != nil {
+		return nil, fmt.Errorf("ask for the names of threads: %w", err)
 	}
+	return tasks(string(text)), nil
 }
 
-func (t *Tracer) parsePending() ([]Event, error) {
-	end := bytes.LastIndexByte(t.pending, '\n') + 1
-	events, err := Parse(t.pending[:end], t.stacked...)
-	t.pending = append(t.pending[:0], t.pending[end:]...)
-	return events, err
+// tasks reads lines of PID and comm (saved_cmdlines_show() in
+// kernel/trace/trace_sched_switch.c).
+func tasks(text string) map[int]string {
+	names := map[int]string{}
+	for line := range strings.Lines(text) {
+		number, name, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		if pid, err := strconv.Atoi(number); err == nil {
+			names[pid] = name
+		}
+	}
+	return names
 }
 
 // Missed returns the events of which the kernel missed hits: a record that has
