@@ -21,15 +21,9 @@ func (m Mismatch) String() string { return fmt.Sprintf("asked %s, got %s", m.Ask
 // /proc/config.gz, and returns those that do not hold. A symbol that the
 // configuration does not mention counts as not set.
 func Check(asked []string, config io.Reader) ([]Mismatch, error) {
-	got := map[string]string{}
-	s := bufio.NewScanner(config)
-	for s.Scan() {
-		if symbol, value, ok := strings.Cut(s.Text(), "="); ok && strings.HasPrefix(symbol, "CONFIG_") {
-			got[symbol] = value
-		}
-	}
-	if err := s.Err(); err != nil {
-		return nil, fmt.Errorf("reading the kernel's configuration: %w", err)
+	got, err := Values(config)
+	if err != nil {
+		return nil, err
 	}
 	var wrong []Mismatch
 	for _, line := range asked {
@@ -46,6 +40,21 @@ func Check(asked []string, config io.Reader) ([]Mismatch, error) {
 		}
 	}
 	return wrong, nil
+}
+
+// Values reads a kernel's configuration: the value of each symbol that is set.
+func Values(config io.Reader) (map[string]string, error) {
+	values := map[string]string{}
+	s := bufio.NewScanner(config)
+	for s.Scan() {
+		if symbol, value, ok := strings.Cut(s.Text(), "="); ok && strings.HasPrefix(symbol, "CONFIG_") {
+			values[symbol] = value
+		}
+	}
+	if err := s.Err(); err != nil {
+		return nil, fmt.Errorf("reading the kernel's configuration: %w", err)
+	}
+	return values, nil
 }
 
 // splitAsked returns the symbol of a config line and its value, "" for unset.

@@ -119,7 +119,11 @@ func TestProfiles(t *testing.T) {
 	used := map[string]bool{}
 	for _, p := range profiles {
 		var fragments []Fragment
-		for _, name := range p.Fragments {
+		names, err := p.For(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
 			f, err := LoadFragment(name)
 			if err != nil {
 				t.Fatal(err)
@@ -161,7 +165,7 @@ func TestFind(t *testing.T) {
 		t.Errorf("error %v, want %s", err, want)
 	}
 	_, err = LoadFragment("nosuch")
-	if err == nil || !strings.Contains(err.Error(), `no fragment "nosuch": choose one of account, base, devices,`) {
+	if err == nil || !strings.Contains(err.Error(), `no fragment "nosuch": choose one of account, base, dev-basic,`) {
 		t.Errorf("error %v", err)
 	}
 }

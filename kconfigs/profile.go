@@ -11,7 +11,7 @@ import (
 type Profile struct {
 	Name      string
 	About     string   // one line for people
-	Fragments []string // of its configuration, in merge order
+	Fragments []string // of its configuration, in merge order; see [Profile.For]
 	Append    []string // kernel arguments, after those that every guest gets
 	Memory    int      // of a guest, in MiB
 	Scale     int      // factor of all deadlines, on host and guest
@@ -31,12 +31,16 @@ func Profiles() ([]Profile, error) {
 
 const profilesFile = "profiles.toml"
 
-// parseProfiles reads the table of profiles.
+// table is what profilesFile holds.
+type table struct {
+	Default  string
+	Families []string
+	Profile  []Profile
+}
+
+// parseProfiles reads the profiles of the table.
 func parseProfiles(text string) ([]Profile, error) {
-	var t struct {
-		Default string
-		Profile []Profile
-	}
+	var t table
 	if err := decodeText(profilesFile, text, &t); err != nil {
 		return nil, err
 	}
@@ -65,6 +69,9 @@ func (p Profile) check() error {
 	for _, name := range p.Fragments {
 		if strings.Contains(name, "/") || strings.Contains(name, ".") {
 			return fmt.Errorf("%q is no name of a fragment", name)
+		}
+		if name == familyFragments {
+			continue
 		}
 		if _, err := LoadFragment(name); err != nil {
 			return err

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"netdev.test/teardown/runner/suite"
 )
 
 // name is how people start the command.
@@ -67,7 +69,7 @@ func newRoot() *cobra.Command {
 	}
 	root.PersistentFlags().BoolP("quiet", "q", false, "show no progress")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage(c, err) })
-	root.AddCommand(newRun(), newTest(), newReport(), newBench(), newKernel(), newShell(), newCases(), newKnown(), newVersion())
+	root.AddCommand(newRun(), newTest(), newReport(), newBench(), newKernel(), newShell(), newCases(), newKinds(), newKnown(), newVersion())
 	for _, c := range root.Commands() {
 		checkArgs(c)
 	}
@@ -111,7 +113,7 @@ func testFlags(c *cobra.Command, args []string) ([]string, error) {
 	}
 	var flags []string
 	for _, a := range args[at:] {
-		if bare := strings.TrimLeft(a, "-"); bare != a && !strings.HasPrefix(bare, "test.") {
+		if bare := strings.TrimLeft(a, "-"); bare != a && !strings.HasPrefix(bare, "test.") && !suite.OwnFlag(bare) {
 			a = "-test." + bare
 		}
 		flags = append(flags, a)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"netdev.test/teardown/initramfs/device"
 	"netdev.test/teardown/kconfigs"
 	"netdev.test/teardown/runner/host"
 	"netdev.test/teardown/runner/kernel"
@@ -23,6 +24,7 @@ type target struct {
 	image     string
 	modules   string
 	profiles  []string
+	kinds     []string
 	fragments []string
 	update    bool
 }
@@ -35,9 +37,11 @@ func (t *target) flags(c *cobra.Command) {
 	f.StringVar(&t.image, "image", "", "a finished kernel: a bzImage in `FILE`")
 	f.StringVar(&t.modules, "modules", "", "with --image: `DIR` that holds lib/modules/RELEASE")
 	f.StringSliceVar(&t.profiles, "profile", nil, "`NAME`s of configurations: "+profileNames()+", or "+kconfigs.AllProfiles+" of them (default: "+usualProfile()+")")
+	f.StringSliceVar(&t.kinds, "kinds", nil, "a small kernel with the drivers of these `KINDS` of devices: names of kinds, or of families: "+strings.Join(families(), ", ")+" (default: all)")
 	f.StringSliceVar(&t.fragments, "fragment", nil, "configuration fragment in `FILE`, merged last")
 	f.BoolVar(&t.update, "update", false, "look for a newer source of the line even if one is in the cache")
 	completeList(c, "kernel", names(kconfigs.Lines, func(l kconfigs.Line) string { return l.Name }))
+	completeList(c, "kinds", families())
 	completeList(c, "profile", append(names(kconfigs.Profiles, profileName), kconfigs.AllProfiles))
 }
 
@@ -65,6 +69,29 @@ func completeList(c *cobra.Command, flag string, values []string) {
 // lineNames lists the kernel lines.
 func lineNames() string {
 	return strings.Join(names(kconfigs.Lines, func(l kconfigs.Line) string { return l.Name }), ", ")
+}
+
+// families lists the families of kinds.
+func families() []string { return names(kconfigs.Families, func(f string) string { return f }) }
+
+// familiesOf returns the families of the kinds, which may be given as families
+// themselves. It is none for all.
+func familiesOf(kinds []string) ([]string, error) {
+	all := families()
+	var of []string
+	for _, name := range kinds {
+		family := name
+		if k, ok := device.ByName(name); ok {
+			family = k.Family
+		} else if !slices.Contains(all, name) {
+			return nil, fmt.Errorf("no kind, and no family of kinds %q: choose among %s, or a kind that \"kinds\" lists", name, strings.Join(all, ", "))
+		}
+		if !slices.Contains(of, family) {
+			of = append(of, family)
+		}
+	}
+	slices.SortFunc(of, func(a, b string) int { return slices.Index(all, a) - slices.Index(all, b) })
+	return of, nil
 }
 
 // profileNames lists the profiles, the default first.
@@ -101,13 +128,16 @@ func (t *target) requests() ([]kernel.Request, error) {
 	if err != nil {
 		return nil, err
 	}
+	if base.Families, err = familiesOf(t.kinds); err != nil {
+		return nil, err
+	}
 	switch {
 	case len(t.lines) > 0 && (t.tree != "" || t.image != ""), t.tree != "" && t.image != "":
 		return nil, errors.New("--kernel, --tree and --image exclude each other: give one of them")
 	case t.modules != "" && t.image == "":
 		return nil, errors.New("--modules goes with --image: a kernel that is built brings its own modules")
-	case t.image != "" && (len(profiles) > 0 || len(t.fragments) > 0):
-		return nil, errors.New("--image is a finished kernel: --profile and --fragment cannot change it")
+	case t.image != "" && (len(profiles)+len(t.kinds)+len(t.fragments) > 0):
+		return nil, errors.New("--image is a finished kernel: --profile, --kinds and --fragment cannot change it")
 	}
 	if t.tree != "" {
 		if err := checkTree(t.tree); err != nil {

@@ -1,7 +1,6 @@
 package tests
 
 import (
-	"fmt"
 	"testing"
 
 	"netdev.test/teardown/initramfs/device"
@@ -10,7 +9,6 @@ import (
 	"netdev.test/teardown/initramfs/klog"
 	"netdev.test/teardown/initramfs/module"
 	"netdev.test/teardown/initramfs/rtnl"
-	"netdev.test/teardown/initramfs/verdict"
 )
 
 // slave describes the device that is enslaved.
@@ -103,7 +101,7 @@ var enslavements = []enslavement{
 		}
 	}},
 	{name: "enslave-sweep", trigger: "fail-nth", noise: []string{klog.FaultInjection}, sweep: true, provoke: func(c *guest.C, m team) {
-		sweepAll(c, m.nth, m.enslave, func(o guest.Outcome) {
+		sweep(c, m.nth, m.enslave, func(o guest.Outcome) {
 			wantNoMemory(c, o)
 			if o.Refused() {
 				c.Must("enslavement after a refused one", m.enslave)
@@ -113,7 +111,7 @@ var enslavements = []enslavement{
 	}},
 	{name: "release-sweep", trigger: "fail-nth", noise: []string{klog.FaultInjection}, sweep: true, provoke: func(c *guest.C, m team) {
 		c.Must("enslavement", m.enslave)
-		sweepAll(c, m.nth, m.release, func(o guest.Outcome) {
+		sweep(c, m.nth, m.release, func(o guest.Outcome) {
 			wantNoMemory(c, o)
 			if o.Refused() {
 				c.Must("release after a refused one", m.release)
@@ -145,80 +143,3 @@ func refusedEnslavement(event string, priority int) func(*guest.C, team) {
 		c.Must("release", m.release)
 	}
 }
-
-// TestModule loads drivers that create devices by themselves while the
-// registration of these is refused, and unloads them with live devices.
-func TestModule(t *testing.T) {
-	guest.Run(t, func(s *guest.Session) {
-		for _, l := range loads {
-			s.Case(l.spec("/unload-live", ""), l.unloadLive)
-			for _, event := range []string{"NETDEV_POST_INIT", "NETDEV_REGISTER"} {
-				s.Case(l.spec("/veto="+event, "veto="+event), func(c *guest.C) { l.refused(c, event) })
-			}
-		}
-	})
-}
-
-// load is a driver that creates devices when it is loaded.
-type load struct {
-	kind, module string
-	parameters   string
-	idle         string   // parameters with which it creates none
-	names        []string // of the devices it creates
-}
-
-var loads = []load{
-	{kind: "bond", module: "bonding", parameters: "max_bonds=3", idle: "max_bonds=0", names: []string{"bond0", "bond1", "bond2"}},
-	{kind: "dummy", module: "dummy", parameters: "numdummies=3", idle: "numdummies=0", names: []string{"dummy0", "dummy1", "dummy2"}},
-}
-
-func (l load) spec(name, trigger string) guest.Spec {
-	return guest.Spec{
-		Name:    l.kind + name,
-		Kind:    l.kind,
-		Trigger: trigger,
-		Modules: []string{l.module},
-		Noise:   []string{klog.NotifierErrorInject},
-	}
-}
-
-// unloadLive removes the driver under its own devices.
-func (l load) unloadLive(c *guest.C) {
-	c.Unless(module.Unload(l.module))
-	o := c.Must("module load", loading{l.module, l.parameters})
-	c.CheckTold(o, false, l.names...)
-	o = c.Must("module unload with live devices", unloading(l.module))
-	c.CheckTold(o, true, l.names...)
-	c.Must("module load", loading{l.module, l.idle})
-}
-
-// refused loads the driver while its devices are vetoed. The load then fails,
-// and must leave nothing.
-func (l load) refused(c *guest.C, event string) {
-	c.Unless(module.Unload(l.module))
-	injector, err := fault.LoadNotifier(guest.Debugfs, module.Root(), fault.First)
-	c.Unless(err)
-	c.Unless(injector.Veto(event, vetoErrno))
-	o := c.Do(loading{l.module, l.parameters})
-	c.Unless(injector.Unload())
-	wantRefusal(c, o, vetoErrno)
-	if o.Refused() && module.Loaded(l.module) {
-		c.Find(verdict.Remains, fmt.Sprintf("module %s stayed after it refused to load", l.module), "")
-	}
-	if !o.Refused() {
-		c.Must("module unload", unloading(l.module))
-	}
-	c.Must("module load after a refused one", loading{l.module, l.idle})
-}
-
-// loading is the operation that loads a module.
-type loading struct{ module, parameters string }
-
-func (l loading) Do() error              { return module.Root().Load(l.module, l.parameters) }
-func (l loading) Result(err error) error { return err }
-
-// unloading is the operation that unloads a module.
-type unloading string
-
-func (u unloading) Do() error              { return module.Unload(string(u)) }
-func (u unloading) Result(err error) error { return err }

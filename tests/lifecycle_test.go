@@ -22,24 +22,34 @@ func TestLifeCycle(t *testing.T) {
 			s.Case(sub.spec("/up-down"), func(c *guest.C) {
 				d := sub.plain()
 				c.Must("creation", sub.create(c, d))
-				for _, name := range d.Names() {
-					c.Must("up", change(c, rtnl.Link{Name: name, Up: true}))
-				}
-				for _, name := range d.Names() {
-					c.Must("down", change(c, rtnl.Link{Name: name, Down: true}))
+				if sub.up(c, d) {
+					for _, name := range d.Names() {
+						c.Must("down", change(c, rtnl.Link{Name: name, Down: true}))
+					}
 				}
 				sub.die(c, d)
 			})
 			s.Case(sub.spec("/delete-while-up"), func(c *guest.C) {
 				d := sub.plain()
 				c.Must("creation", sub.create(c, d))
-				for _, name := range d.Names() {
-					c.Must("up", change(c, rtnl.Link{Name: name, Up: true}))
-				}
+				sub.up(c, d)
 				sub.die(c, d)
 			})
 		}
 	})
+}
+
+// up brings the device up, and its peer, or is refused as the way says.
+func (s subject) up(c *guest.C, d device.Device) bool {
+	for _, name := range d.Names() {
+		up := change(c, rtnl.Link{Name: name, Up: true})
+		if s.way.Up != 0 {
+			wantRefusal(c, c.Do(up), s.way.Up)
+			return false
+		}
+		c.Must("up", up)
+	}
+	return true
 }
 
 // change returns the operation that changes the device named or numbered by l.

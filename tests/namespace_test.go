@@ -2,6 +2,7 @@ package tests
 
 import (
 	"fmt"
+	"os"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -33,6 +34,11 @@ func TestNamespaceExit(t *testing.T) {
 		for _, event := range []string{"NETDEV_POST_INIT", "NETDEV_REGISTER"} {
 			spec := guest.Spec{Name: "lo/veto=" + event, Kind: "lo", Trigger: "veto=" + event, Noise: []string{klog.NotifierErrorInject}}
 			s.Case(spec, func(c *guest.C) { refuseLoopback(c, event) })
+		}
+		s.Case(sweepSpec(guest.Spec{Name: "lo/sweep", Kind: "lo", Exit: anyExit}), sweepNamespace)
+		for _, f := range fallbacks {
+			s.Case(f.spec(trace.PostInit), func(c *guest.C) { f.refuse(c, "NETDEV_POST_INIT", trace.PostInit) })
+			s.Case(f.spec(trace.Register), func(c *guest.C) { f.refuse(c, "NETDEV_REGISTER", trace.Register) })
 		}
 		killed := guest.Spec{Name: "lo/E0/fail=rtnl_lock_killable", Kind: "lo", Exit: trace.Killed, Trigger: "fail=rtnl_lock_killable"}
 		s.Case(killed, killLoopback)
@@ -115,6 +121,64 @@ func refuseLoopback(c *guest.C, event string) {
 	c.Must("creation of a namespace after a refused one", unshare)
 }
 
+// sweepNamespace fails each allocation of the making of a namespace: its loopback,
+// and whatever else has its part in it (setup_net() in net/core/net_namespace.c
+// undoes what was done before).
+func sweepNamespace(c *guest.C) {
+	nth, unshare := injector(c), newUnsharing(c)
+	sweep(c, nth, unshare, func(o guest.Outcome) {
+		wantNoMemory(c, o, unshareErrnos...)
+		if o.Refused() {
+			c.Must("creation of a namespace after a refused one", unshare)
+		}
+	})
+}
+
+// unshareErrnos are what pernet operations make of a failed allocation: those that
+// open a socket of the kernel (ENFILE, EAFNOSUPPORT), and those that look at
+// whether a file in procfs or a sysctl table was made (ENODEV, EEXIST).
+var unshareErrnos = []unix.Errno{unix.ENFILE, unix.EAFNOSUPPORT, unix.ENODEV, unix.EEXIST}
+
+// A fallback is a tunnel that each namespace gets by itself.
+type fallback struct {
+	name string // of the device
+	kind string
+}
+
+// fallbacks are those of net/ipv4 and net/ipv6, registered by their drivers'
+// pernet operations.
+var fallbacks = []fallback{
+	{"tunl0", "ipip"}, {"gre0", "gre"}, {"gretap0", "gretap"}, {"erspan0", "erspan"}, {"ip_vti0", "vti"},
+	{"sit0", "sit"}, {"ip6tnl0", "ip6tnl"}, {"ip6gre0", "ip6gre"}, {"ip6_vti0", "vti6"},
+}
+
+func (f fallback) spec(exit trace.Exit) guest.Spec {
+	k, _ := device.ByName(f.kind)
+	spec := subject{kind: k, way: k.Ways[0]}.spec(fmt.Sprintf("/%s/fallback", exit))
+	spec.Exit, spec.Trigger = exit, "namespace"
+	return spec
+}
+
+// Values of [guest.FallbackTunnels]; the second is what guests have.
+const (
+	everywhere = "0"
+	onlyInit   = "1"
+)
+
+// refuse vetoes the device of a namespace that is made with all of them, and makes
+// another one.
+func (f fallback) refuse(c *guest.C, event string, exit trace.Exit) {
+	c.Unless(os.WriteFile(guest.FallbackTunnels, []byte(everywhere), 0))
+	c.Env.OnClose(func() error { return os.WriteFile(guest.FallbackTunnels, []byte(onlyInit), 0) })
+	unshare := newUnsharing(c)
+	lift := c.VetoName(event, f.name, vetoErrno, fault.Last)
+	o := c.Do(unshare)
+	lift()
+	wantRefusal(c, o, vetoErrno)
+	c.WantExit(o, exit)
+	c.Must("creation of a namespace after a refused one", unshare)
+}
+
 // killLoopback makes a namespace while register_netdev() cannot have the lock for
 // its loopback, as if the task had been killed while it waited.
 func killLoopback(c *guest.C) {
@@ -139,11 +203,11 @@ func newUnsharing(c *guest.C) unsharing {
 	return unsharing{home}
 }
 
-func (u unsharing) Do() error {
-	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+func (u unsharing) Do() error { return unix.Unshare(unix.CLONE_NEWNET) }
+
+func (u unsharing) Result(err error) error {
+	if err != nil {
 		return fmt.Errorf("make a network namespace: %w", err)
 	}
 	return unix.Setns(u.home, unix.CLONE_NEWNET)
 }
-
-func (unsharing) Result(err error) error { return err }

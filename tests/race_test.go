@@ -82,7 +82,7 @@ func TestRace(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Logf("races use seed %d; to repeat one, set %s=%[1]d", seed, wire.SeedEnv)
-		for _, k := range device.Kinds {
+		for _, k := range basicKinds() {
 			sub := subject{k, k.Ways[0]}
 			for _, racers := range races[k.Name] {
 				spec := sub.spec("/" + raceName(racers))

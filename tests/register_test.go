@@ -37,6 +37,8 @@ type trigger struct {
 	// named says that our own module makes the veto, for one device by its name:
 	// the injector of the kernel would hit the first device that comes.
 	named bool
+	// given says that the trigger is for a name that the driver gives.
+	given bool
 	// peer says that the same can be done to the peer of a pair.
 	peer    bool
 	modules []string
@@ -71,7 +73,9 @@ var triggers = []trigger{
 	{exit: trace.Name, name: "name=busy", needs: device.Name | device.Namespace, errno: unix.EEXIST, peer: true,
 		spoil: func(c *guest.C, d *device.Device) { d.NetNS, d.Name = c.BusyNamespace(), guest.BusyName }},
 
-	{exit: trace.NdoInit, name: "fail=ndo_init", errno: vetoErrno, call: func(k device.Kind) []string { return []string{k.NdoInit} }},
+	{exit: trace.Name, name: "name=taken", errno: unix.EEXIST, given: true, modules: []string{"dummy"}},
+
+	{exit: trace.NdoInit, name: "fail=ndo_init", errno: vetoErrno, call: ndoInit},
 
 	// dev_index_reserve(), before 6.6 __dev_get_by_index().
 	{exit: trace.Index, name: "ifindex=busy", needs: device.Index | device.Namespace, errno: unix.EBUSY, peer: true,
@@ -106,9 +110,9 @@ var triggers = []trigger{
 		spoil: func(_ *guest.C, d *device.Device) { d.Master = 1 }},
 	{exit: trace.Late, name: "veto=NETDEV_PRE_UP", needs: device.Flags, veto: "NETDEV_PRE_UP", priority: fault.First, errno: vetoErrno, peer: true,
 		spoil: func(_ *guest.C, d *device.Device) { d.Up = true }},
-	{exit: trace.Late, name: "veto=NETDEV_PRECHANGEUPPER", needs: device.Master, veto: "NETDEV_PRECHANGEUPPER", priority: fault.First, errno: vetoErrno,
+	{exit: trace.Late, name: "veto=NETDEV_PRECHANGEUPPER", needs: device.Master | device.Slave, veto: "NETDEV_PRECHANGEUPPER", priority: fault.First, errno: vetoErrno,
 		spoil: enslaved, modules: []string{"bonding"}},
-	{exit: trace.Late, name: "veto=NETDEV_CHANGEUPPER", needs: device.Master, veto: "NETDEV_CHANGEUPPER", priority: fault.Last, errno: vetoErrno,
+	{exit: trace.Late, name: "veto=NETDEV_CHANGEUPPER", needs: device.Master | device.Slave, veto: "NETDEV_CHANGEUPPER", priority: fault.Last, errno: vetoErrno,
 		spoil: enslaved, modules: []string{"bonding"}},
 }
 
@@ -133,10 +137,13 @@ func TestRegisterFailure(t *testing.T) {
 // suits reports whether the trigger can be tried on the subject. A named veto is
 // for what the kernel's own injector cannot single out: one end of a pair.
 func (tr trigger) suits(sub subject) bool {
-	if tr.call != nil && tr.call(sub.kind)[0] == "" {
+	switch {
+	case tr.call != nil && len(tr.call(sub.kind)) == 0:
 		return false // the kind has no such function
+	case tr.named && !sub.kind.Pair, tr.given && sub.way.Given == "":
+		return false
 	}
-	return sub.way.Chosen.Has(tr.needs) && (!tr.named || sub.kind.Pair)
+	return sub.way.Chosen.Has(tr.needs)
 }
 
 func (tr trigger) spec(sub subject, suffix string) guest.Spec {
@@ -166,7 +173,7 @@ func (tr trigger) provoke(c *guest.C, sub subject, peer bool) {
 	}
 	o := tr.try(c, sub, own.Name, sub.create(c, bad))
 
-	wantRefusal(c, o, tr.errno)
+	sub.wantRefusal(c, o, tr.errno)
 	sub.silent(c, o, bad)
 	if !o.Refused() {
 		sub.die(c, bad)
@@ -207,6 +214,8 @@ func (tr trigger) try(c *guest.C, sub subject, name string, create device.Op) gu
 // impose puts the trigger's veto in place and returns how to lift it.
 func (tr trigger) impose(c *guest.C, name string) (lift func()) {
 	switch {
+	case tr.given:
+		return occupy(c, name)
 	case tr.veto == "":
 		return func() {}
 	case tr.named:
@@ -219,6 +228,24 @@ func (tr trigger) impose(c *guest.C, name string) (lift func()) {
 		c.Unless(err)
 	}
 	return func() { c.Unless(injector.Unload()) }
+}
+
+// ndoInit are the names of the kind's ndo_init on all lines.
+func ndoInit(k device.Kind) []string {
+	var names []string
+	for _, f := range k.NdoInit {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
+// occupy has another device have the name, and returns how to give it back.
+func occupy(c *guest.C, name string) (release func()) {
+	dummy, _ := device.ByName("dummy")
+	other := subject{dummy, dummy.Ways[0]}
+	d := device.Device{Name: name}
+	c.Must("creation of a dummy", other.create(c, d))
+	return func() { c.Must("deletion of the dummy", other.remove(c, d)) }
 }
 
 // bondSubject is the bond in its first way.

@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"cmp"
 	"fmt"
 
 	"golang.org/x/sys/unix"
@@ -51,6 +52,9 @@ func (s subject) String() string {
 // plain describes a device of the kind with nothing wrong about it.
 func (s subject) plain() device.Device {
 	d := device.Device{Name: ownName}
+	if !s.way.Chosen.Has(device.Name) {
+		d.Name = s.way.Given
+	}
 	if s.way.Chosen.Has(device.Index) {
 		d.Index = ownIndex
 	}
@@ -62,15 +66,24 @@ func (s subject) plain() device.Device {
 
 // spec is the part of a case's description that is the subject's.
 func (s subject) spec(name string) guest.Spec {
-	return guest.Spec{
-		Name:    s.String() + name,
-		Kind:    s.kind.Name,
-		Modules: []string{s.kind.Module},
+	spec := guest.Spec{
+		Name:  s.String() + name,
+		Kind:  s.kind.Name,
+		Needs: []guest.Requirement{{Lines: s.kind.Lines, Config: s.kind.Config}, {Lines: s.way.Lines}},
 	}
+	if !s.kind.Eager {
+		spec.Modules = []string{s.kind.Module}
+	}
+	return spec
 }
 
-// create returns the operation that creates d.
+// create returns the operation that creates d. What that needs is made now, if it
+// is not there yet.
 func (s subject) create(c *guest.C, d device.Device) device.Op {
+	c.Unless(c.Env.Provide(s.way.Needs...))
+	if s.way.Lower != "" {
+		d.Lower = c.Env.Made(s.way.Lower)
+	}
 	op, err := s.way.New(&c.Env, d)
 	c.Unless(err)
 	return op
@@ -95,6 +108,10 @@ func (s subject) live(c *guest.C, what string, d device.Device) {
 // netdev_run_todo() waits in the task that drops the lock.
 func (s subject) die(c *guest.C, d device.Device) {
 	o := c.Must("deletion", s.remove(c, d))
+	if s.way.Worker {
+		c.WaitGone(d.Name)
+		return
+	}
 	c.CheckTold(o, true, d.Names()...)
 }
 
@@ -103,9 +120,21 @@ func (s subject) die(c *guest.C, d device.Device) {
 // rtnetlink as soon as it is registered, and register_netdevice() takes it back
 // with an RTM_DELLINK.
 func (s subject) silent(c *guest.C, o guest.Outcome, d device.Device) {
-	if s.way.Chosen.Has(device.Index) {
+	if s.way.Chosen.Has(device.Queues) {
 		c.CheckSilent(o, d.Name, d.Names()[1:]...)
 	}
+}
+
+// wantRefusal checks that a creation failed with errno, or with what the way makes
+// of every errno.
+func (s subject) wantRefusal(c *guest.C, o guest.Outcome, errno unix.Errno) {
+	wantRefusal(c, o, cmp.Or(s.way.Answer, errno))
+}
+
+// wantNoMemory checks that a refusal is one for want of memory, in the words of
+// the way.
+func (s subject) wantNoMemory(c *guest.C, o guest.Outcome) {
+	wantNoMemory(c, o, append(s.way.Shortage, s.way.Answer)...)
 }
 
 // wantRefusal checks that an operation failed with errno.

@@ -5,36 +5,102 @@
 package device
 
 import (
-	"netdev.test/teardown/initramfs/rtnl"
+	"golang.org/x/sys/unix"
 )
 
 // A Kind is a sort of net device.
 type Kind struct {
 	Name   string // as the suite calls it, and rtnetlink unless a Way says otherwise
+	Family string // of kconfigs, the fragment that builds the driver
 	Module string // kernel module that provides it
+	Idle   string // parameters with which loading the module creates no device
+	Eager  bool   // loading the module always creates devices
+	Load   Load   // how loading the module creates devices
 	Config string // Kconfig symbol of the driver
-	Source string // file of the driver in the kernel tree
+	Source string // file of the driver in the kernel tree, on the newest line that has it
+	Lines  Lines  // that have the kind
 	Ways   []Way  // how devices of the kind come to be
 	Pair   bool   // creating one device creates its peer too
 	Driver
 }
 
-// A Driver names what the core calls of a driver; empty where it has none on any
-// line.
-type Driver struct {
-	NdoInit        string
-	NdoUninit      string
-	PrivDestructor string // set before register_netdevice()
+// A Load is a way to have devices created by a module while it is loaded.
+type Load struct {
+	Parameters string   // of the module
+	Names      []string // of the devices
 }
+
+// A Driver names what the core calls of a driver, on the lines that have it; none
+// where it has none on any line.
+type Driver struct {
+	NdoInit        []Function
+	NdoUninit      []Function
+	PrivDestructor []Function
+}
+
+// A Function is a function of a driver.
+type Function struct {
+	Name  string
+	Lines Lines
+}
+
+// On returns the name of the function on the line of a release, "" where the
+// driver has none there.
+func On(release string, functions []Function) string {
+	for _, f := range functions {
+		if f.Lines.Lack(release) == "" {
+			return f.Name
+		}
+	}
+	return ""
+}
+
+// fn is a function that all lines have.
+func fn(name string) []Function { return []Function{{Name: name}} }
+
+// upTo is a function that lines have up to the given one, and from is one that the
+// given line and later ones have.
+func upTo(line, name string) []Function { return []Function{{name, Lines{To: line}}} }
+func from(line, name string) []Function { return []Function{{name, Lines{From: line}}} }
 
 // A Way is one way to create a device.
 type Way struct {
 	Name   string
-	Chosen Field // what the creator can choose
+	Lines  Lines  // that have the way
+	Chosen Field  // what the creator can choose
+	Given  string // the name that the driver gives, where the creator cannot choose it
+	Needs  []Need // what must be there before
+	Lower  string // of the needs, the one that the device is put on
+	// Outlives says that the device stays when those that it was put on are
+	// deleted. Others are deleted with them.
+	Outlives bool
+	// Answer is what the creator is told of every refusal, where a driver drops
+	// the errno it got.
+	Answer unix.Errno
+	// Shortage are errnos beside ENOMEM, ENOBUFS and EINVAL that a failed
+	// allocation turns into.
+	Shortage []unix.Errno
+	// Up is what bringing the device up is refused with, because it lacks
+	// something that is not there in the guest; 0 when it can be brought up.
+	Up unix.Errno
+	// Worker says that a worker of the kernel deletes the device, after the deletion
+	// returned.
+	Worker bool
 	// New returns the operation that creates what d describes.
 	New func(e *Env, d Device) (Op, error)
 	// Delete returns the operation that deletes the device that d describes.
 	Delete func(e *Env, d Device) (Op, error)
+}
+
+// Lowers are the names of the needs that are devices below this one.
+func (w Way) Lowers() []string {
+	var names []string
+	for _, n := range w.Needs {
+		if n.Device {
+			names = append(names, n.Name)
+		}
+	}
+	return names
 }
 
 // Field is a set of properties of a device.
@@ -47,6 +113,7 @@ const (
 	Namespace                   // the network namespace
 	Flags                       // IFF_UP
 	Master                      // the device it is enslaved to
+	Slave                       // that this may be a bond
 	Queues                      // the number of transmit queues
 	Peer                        // the same for the other end of a pair
 )
@@ -61,6 +128,7 @@ type Device struct {
 	Index    int
 	NetNS    int // descriptor of the namespace it is created in
 	Up       bool
+	Lower    int // ifindex of the device it is put on
 	Master   int // ifindex of the master
 	TxQueues int
 	Peer     *Device // the other end, of a pair
@@ -75,27 +143,6 @@ func (d Device) Names() []string {
 	return names
 }
 
-// Env is what the operations of a case work with.
-type Env struct {
-	Netlink *rtnl.Conn
-	close   []func() error
-}
-
-// OnClose has f called when the case is over.
-func (e *Env) OnClose(f func() error) { e.close = append(e.close, f) }
-
-// Close gives back what operations opened.
-func (e *Env) Close() error {
-	var first error
-	for _, f := range e.close {
-		if err := f(); err != nil && first == nil {
-			first = err
-		}
-	}
-	e.close = nil
-	return first
-}
-
 // An Op is one operation on the kernel, prepared so far that only one system
 // call is missing. It can be repeated.
 type Op interface {
@@ -105,5 +152,25 @@ type Op interface {
 	Result(err error) error
 }
 
+// A Preparer is an Op that needs something new each time, such as a descriptor
+// that its last Do used up. Prepare comes before each Do.
+type Preparer interface {
+	Op
+	Prepare() error
+}
+
+// Prepare gets op ready for its Do.
+func Prepare(op Op) error {
+	if p, ok := op.(Preparer); ok {
+		return p.Prepare()
+	}
+	return nil
+}
+
 // Run does op and returns what became of it.
-func Run(op Op) error { return op.Result(op.Do()) }
+func Run(op Op) error {
+	if err := Prepare(op); err != nil {
+		return err
+	}
+	return op.Result(op.Do())
+}

@@ -1,6 +1,8 @@
 package device
 
 import (
+	"golang.org/x/sys/unix"
+
 	"netdev.test/teardown/initramfs/rtnl"
 )
 
@@ -23,16 +25,21 @@ func (o netlinkOp) Result(err error) error {
 func Netlink(conn *rtnl.Conn, request rtnl.Request) Op { return netlinkOp{conn, request} }
 
 // plainFields are what every RTM_NEWLINK can choose.
-const plainFields = Name | Index | Namespace | Flags | Master | Queues
+const plainFields = Name | Index | Namespace | Flags | Master | Slave | Queues
 
 // rtnetlink is the way to create a kind with RTM_NEWLINK, and the attributes of
 // IFLA_INFO_DATA that it needs.
 func rtnetlink(kind string, data ...rtnl.Attr) Way {
+	return rtnetlinkWith(kind, func(*Env) []rtnl.Attr { return data })
+}
+
+// rtnetlinkWith is rtnetlink for a kind whose attributes tell of what was needed.
+func rtnetlinkWith(kind string, data func(e *Env) []rtnl.Attr) Way {
 	return Way{
 		Name:   "rtnetlink",
 		Chosen: plainFields,
 		New: func(e *Env, d Device) (Op, error) {
-			return newLink(e, d, kind, data)
+			return newLink(e, d, kind, data(e))
 		},
 		Delete: deleteLink,
 	}
@@ -54,6 +61,48 @@ func pair(kind string, peer uint16) Way {
 		},
 		Delete: deleteLink,
 	}
+}
+
+// over puts the device on the one that the need makes (IFLA_LINK).
+func (w Way) over(lower Need) Way {
+	w.Lower = lower.Name
+	return w.with(lower)
+}
+
+// with adds needs.
+func (w Way) with(needs ...Need) Way {
+	w.Needs = append(w.Needs[:len(w.Needs):len(w.Needs)], needs...)
+	return w
+}
+
+// without takes away what cannot be chosen.
+func (w Way) without(f Field) Way {
+	w.Chosen &^= f
+	return w
+}
+
+// named gives the way a name, where it is not the usual one.
+func (w Way) named(name string) Way {
+	w.Name = name
+	return w
+}
+
+// since limits the way to a kernel line and later ones.
+func (w Way) since(line string) Way {
+	w.Lines.From = line
+	return w
+}
+
+// down says what bringing the device up is refused with.
+func (w Way) down(errno unix.Errno) Way {
+	w.Up = errno
+	return w
+}
+
+// short adds errnos that a failed allocation turns into.
+func (w Way) short(errnos ...unix.Errno) Way {
+	w.Shortage = append(w.Shortage[:len(w.Shortage):len(w.Shortage)], errnos...)
+	return w
 }
 
 func newLink(e *Env, d Device, kind string, data []rtnl.Attr) (Op, error) {
@@ -81,6 +130,7 @@ func link(d Device, kind string) rtnl.Link {
 		Kind:     kind,
 		NetNS:    d.NetNS,
 		Up:       d.Up,
+		Lower:    d.Lower,
 		Master:   d.Master,
 		TxQueues: d.TxQueues,
 	}

@@ -142,6 +142,13 @@ func (f *Nth) Disarm() (fired bool, err error) {
 	return n > 0 && b[0] == '0', f.write([]byte{'0'})
 }
 
+// many is more allocations than any operation makes.
+const many = 1 << 20
+
+// Count makes the calling thread's allocations count, without that any fails, so
+// that the kernel asks for each of them whether it should.
+func (f *Nth) Count() error { return f.Arm(many) }
+
 // Refused returns the functions that led to the allocation that was refused, the
 // innermost first, or nothing when the record does not show it.
 func (f *Nth) Refused(events []trace.Event, _ int) []string { return Refused(events) }

@@ -12,11 +12,12 @@ import (
 const EventRefused = "refused"
 
 // Symbols are the functions by which it is known what an injector refused.
-var Symbols = []string{shouldFail, rateLimit}
+var Symbols = []string{shouldFail, shouldFailOld, rateLimit}
 
 const (
 	// shouldFail of lib/fault-inject.c decides. It is there from 6.1 on.
-	shouldFail = "should_fail_ex"
+	shouldFail    = "should_fail_ex"
+	shouldFailOld = "should_fail"
 	// rateLimit of lib/ratelimit.c is asked in fail_dump(), and nowhere else
 	// on the way of an allocation. Kernels that have no should_fail_ex() cannot
 	// unwind the stack when a probed function returns.
@@ -29,6 +30,55 @@ func RefusalProbe(symbols kallsyms.Symbols) trace.Probe {
 		return trace.Probe{Event: EventRefused, Symbol: shouldFail, Return: true, Args: "ret=$retval:u8", Filter: "ret != 0", Stack: true}
 	}
 	return trace.Probe{Event: EventRefused, Symbol: rateLimit, Stack: true}
+}
+
+// EventAsked is the trace event of an allocation for which an injector was asked.
+const EventAsked = "asked"
+
+// AskedProbe is the probe that records, while it is on, each allocation that
+// fail-nth counts.
+func AskedProbe(symbols kallsyms.Symbols) trace.Probe {
+	p := trace.Probe{Event: EventAsked, Symbol: shouldFail, Args: "attr=$arg1:x64", Stack: true, Idle: true}
+	if _, ok := symbols[shouldFail]; !ok {
+		p.Symbol = shouldFailOld
+	}
+	return p
+}
+
+// Asked returns the call stacks of the allocations of the thread that the
+// injectors were asked about, in order, as one string each. A stack begins with
+// the caller of the allocator.
+func Asked(events []trace.Event, tid int) []string {
+	var stacks []string
+	for _, e := range events {
+		if e.Name == EventAsked && e.PID == tid {
+			stacks = append(stacks, Site(e))
+		}
+	}
+	return stacks
+}
+
+// RefusedSite returns the call stack of the allocation that was refused, as
+// [Asked] does, or "".
+func RefusedSite(events []trace.Event) string {
+	for _, e := range events {
+		if e.Name == EventRefused && len(e.Stack) > 0 {
+			return Site(e)
+		}
+	}
+	return ""
+}
+
+// Site names the call stack of an allocation, from the function that asks the
+// injector on.
+func Site(e trace.Event) string {
+	last := -1
+	for i, f := range e.Stack {
+		if strings.Contains(f, "should_fail") {
+			last = i
+		}
+	}
+	return strings.Join(e.Frames[last+1:], " ")
 }
 
 // Refused returns the functions that led to the allocation that was refused, the

@@ -33,11 +33,19 @@ type Spec struct {
 	Kind    string
 	Exit    trace.Exit // the exit it aims at; empty when it refuses nothing
 	Trigger string     // how it gets there
+	// Needs must be in the kernel; without them the case is skipped.
+	Needs []Requirement
 	// Modules must be in the kernel; without them the case is skipped.
 	Modules []string
 	// Noise names the signatures of the kernel log that the trigger provokes
 	// by design (see [klog.Scan]).
 	Noise []string
+}
+
+// A Requirement is something that not every kernel has.
+type Requirement struct {
+	Lines  device.Lines // that have it
+	Config string       // symbol that builds it
 }
 
 // C is one case while it runs. Its methods are for the goroutine that provokes.
@@ -101,6 +109,12 @@ func (s Spec) about(name string) verdict.Case {
 
 // run provokes, and asks every oracle that can answer at once.
 func (c *C) run(provoke func(c *C)) {
+	for _, r := range c.spec.Needs {
+		if why := self.lack(r.Lines, r.Config); why != "" {
+			c.skip(why)
+			return
+		}
+	}
 	for _, name := range c.spec.Modules {
 		if err := self.load(name); errors.Is(err, module.ErrAbsent) {
 			c.skip(fmt.Sprintf("the kernel has no module %s", name))
@@ -111,7 +125,7 @@ func (c *C) run(provoke func(c *C)) {
 		}
 	}
 	c.checkTracer()
-	c.Env.Netlink = self.netlink
+	c.Env.Netlink, c.Env.Load = self.netlink, self.load
 	if err := c.begin(); err != nil {
 		c.Blind(verdict.Remains, err.Error())
 		return
@@ -126,8 +140,8 @@ func (c *C) checkTracer() {
 	switch {
 	case self.tracer == nil:
 		c.Blind(verdict.Trigger, "the kernel has no kprobe events: no exit can be proven")
-	case known && k.NdoInit != "" && !self.tracer.Has(trace.InitEvent(k.Name)):
-		c.Blind(verdict.Trigger, fmt.Sprintf("%s cannot be traced: no exit can be proven", k.NdoInit))
+	case known && self.initOf(k) != "" && !k.Eager && !self.tracer.Has(trace.InitEvent(self.driverOf[k.Name])):
+		c.Blind(verdict.Trigger, fmt.Sprintf("%s cannot be traced: no exit can be proven", self.initOf(k)))
 	}
 }
 

@@ -57,8 +57,8 @@ func noModule(m *machine) string {
 	return noDummy(m)
 }
 
-func noDummy(*machine) string {
-	if !module.Loaded("dummy") {
+func noDummy(m *machine) string {
+	if !module.Loaded("dummy") && !m.builtIn("dummy") {
 		return "the kernel has no module dummy"
 	}
 	return ""
@@ -251,13 +251,13 @@ var endOfPlant = map[bool]string{true: "---[ end trace", false: plantedWords}
 
 // controlRemains looks while there is a device.
 func (m *machine) controlRemains() (string, error) {
-	before, err := remains.Take(m.netlink)
+	before, err := m.viewer.Take()
 	if err != nil {
 		return "", err
 	}
 	var changes []remains.Change
 	err = m.withDevice(func() error {
-		now, err := remains.Take(m.netlink)
+		now, err := m.viewer.Take()
 		changes = now.Diff(before)
 		return err
 	})

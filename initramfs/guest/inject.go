@@ -29,6 +29,7 @@ type Injector interface {
 // Inject runs op with the n-th of what the injector fails failing. fired says
 // that there was one.
 func (c *C) Inject(i Injector, n int, op device.Op) (o Outcome, fired bool) {
+	c.Unless(device.Prepare(op))
 	c.Injection(n)
 	c.Unless(i.Arm(n))
 	c.watch.begin()

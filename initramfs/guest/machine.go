@@ -11,7 +11,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -19,7 +18,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"netdev.test/teardown/initramfs/account"
-	"netdev.test/teardown/initramfs/device"
 	"netdev.test/teardown/initramfs/fault"
 	"netdev.test/teardown/initramfs/kallsyms"
 	"netdev.test/teardown/initramfs/klog"
@@ -28,6 +26,7 @@ import (
 	"netdev.test/teardown/initramfs/life"
 	"netdev.test/teardown/initramfs/module"
 	"netdev.test/teardown/initramfs/percpu"
+	"netdev.test/teardown/initramfs/remains"
 	"netdev.test/teardown/initramfs/rtnl"
 	"netdev.test/teardown/initramfs/trace"
 	"netdev.test/teardown/initramfs/verdict"
@@ -49,6 +48,7 @@ type machine struct {
 	release string
 	known   verdict.Issues
 	modules module.Dir
+	config  map[string]string // of the kernel; nil when it does not tell
 
 	log      *klog.Reader
 	module   *kmod.Module       // our own; nil when the kernel has none
@@ -57,9 +57,12 @@ type machine struct {
 	detector *kmemleak.Detector // nil when the kernel has no kmemleak
 	netlink  *rtnl.Conn
 	listener *rtnl.Conn
+	viewer   *remains.Viewer
 
 	table   kallsyms.Table
 	symbols kallsyms.Symbols // of the functions that are probed, and more
+
+	driverOf map[string]string // by kind, the kind whose name its driver is traced under
 
 	planted   error // why there is no planted leak
 	plantedAt time.Time
@@ -97,10 +100,12 @@ func setUp(known verdict.Issues) (*machine, error) {
 	}
 	m.release = unix.ByteSliceToString(u.Release[:])
 	for _, step := range []func() error{
+		m.openConfig,
 		m.openModule,
 		m.openDetector,
 		m.openLog,
 		m.openNetlink,
+		limitFallback,
 		m.openTracer,
 		m.openAccount,
 		m.control,
@@ -123,6 +128,7 @@ func (m *machine) openNetlink() error {
 	if m.netlink, err = rtnl.Dial(); err != nil {
 		return err
 	}
+	m.viewer = remains.NewViewer(m.netlink)
 	m.listener, err = rtnl.Listen()
 	return err
 }
@@ -140,13 +146,10 @@ func (m *machine) openModule() error {
 	return err
 }
 
-// openTracer loads the drivers of the catalogue, so that their functions can be
-// traced, and sets the probes.
+// openTracer sets the probes, with all drivers loaded.
 func (m *machine) openTracer() error {
-	for _, k := range device.Kinds {
-		if err := m.load(k.Module); err != nil && !errors.Is(err, module.ErrAbsent) {
-			return err
-		}
+	if err := m.loadKinds(); err != nil {
+		return err
 	}
 	var err error
 	if m.table, err = kallsyms.Read(kallsyms.Path); err != nil {
@@ -167,7 +170,7 @@ func (m *machine) openTracer() error {
 			return err
 		}
 	}
-	m.tracer, err = trace.Open(Tracefs, m.symbols, append(probes, fault.RefusalProbe(m.symbols)))
+	m.tracer, err = trace.Open(Tracefs, m.symbols, append(probes, fault.RefusalProbe(m.symbols), fault.AskedProbe(m.symbols)))
 	if errors.Is(err, trace.ErrAbsent) {
 		return nil
 	}
@@ -179,7 +182,7 @@ func (m *machine) openTracer() error {
 
 // lifeKernel describes the kernel to the oracle of devices' lives.
 func (m *machine) lifeKernel() (life.Kernel, error) {
-	k := life.Kernel{Release: m.release, Kinds: drivers()}
+	k := life.Kernel{Release: m.release, Kinds: m.drivers()}
 	var err error
 	if m.module != nil {
 		if k.Layout, err = m.module.Layout(); err != nil {
@@ -188,47 +191,6 @@ func (m *machine) lifeKernel() (life.Kernel, error) {
 	}
 	k.Core, err = life.Core(bytes.NewReader(m.table))
 	return k, err
-}
-
-// drivers are those whose functions are traced: of all kinds, of the loopback,
-// and of the device that our module plants.
-func drivers() []life.Symbols {
-	var all []life.Symbols
-	add := func(kind string, d device.Driver) {
-		all = append(all, life.Symbols{Kind: kind, NdoInit: d.NdoInit, NdoUninit: d.NdoUninit, PrivDestructor: d.PrivDestructor})
-	}
-	for _, k := range device.Kinds {
-		add(k.Name, k.Driver)
-	}
-	add("lo", device.Loopback)
-	add(kmod.Name, device.Driver{NdoInit: kmod.TwiceNdoInit, NdoUninit: kmod.TwiceNdoUninit, PrivDestructor: kmod.TwicePrivDestructor})
-	return all
-}
-
-// moduleParameters keep a module from creating devices by itself when it is
-// loaded.
-var moduleParameters = map[string]string{
-	"bonding": "max_bonds=0",
-	"dummy":   "numdummies=0",
-}
-
-// load makes sure that the module is in the kernel.
-func (m *machine) load(name string) error {
-	if module.Loaded(name) || m.builtIn(name) {
-		return nil
-	}
-	return m.modules.Load(name, moduleParameters[name])
-}
-
-// builtIn reports whether the driver of a kind is a part of the kernel's image,
-// which /sys/module shows only for a driver with parameters.
-func (m *machine) builtIn(name string) bool {
-	for _, k := range device.Kinds {
-		if symbol, ok := m.symbols[k.NdoInit]; ok && k.Module == name && !strings.Contains(symbol, ":") {
-			return true
-		}
-	}
-	return false
 }
 
 // openAccount finds out whether the kernel counts allocations by call site.

@@ -1,7 +1,10 @@
 package guest
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"runtime"
 	"time"
 
@@ -92,6 +95,20 @@ func (m *machine) defersNamespaces() bool {
 	return ok
 }
 
+// FallbackTunnels says which namespaces get a tunnel device of each sort by
+// themselves: with 1, the initial one only (net_has_fallback_tunnels() in
+// include/linux/netdevice.h).
+const FallbackTunnels = "/proc/sys/net/core/fb_tunnels_only_for_init_net"
+
+// limitFallback keeps namespaces small: a dozen tunnels in each would be made and
+// torn down with every one that a case needs.
+func limitFallback() error {
+	if err := os.WriteFile(FallbackTunnels, []byte("1"), 0); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("limit fallback tunnels: %w", err)
+	}
+	return nil
+}
+
 // flushNamespaces has cleanup_net() run once more. Where deaths are deferred,
 // the one namespace that it makes and drops is all that is kept afterwards.
 func flushNamespaces() error {
@@ -123,5 +140,5 @@ func (m *machine) snapshot() (remains.Snapshot, error) {
 			return nil, err
 		}
 	}
-	return remains.Take(m.netlink)
+	return m.viewer.Take()
 }

@@ -3,6 +3,7 @@ package guest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -83,11 +84,11 @@ func (c *C) outcome(err error) (o Outcome, heard error) {
 // refusal for want of memory would be taken for another exit.
 func (c *C) checkInit(o Outcome) {
 	k, known := device.ByName(c.spec.Kind)
-	if !known || k.NdoInit == "" || len(o.Returns) == 0 {
+	if !known || self.initOf(k) == "" || k.Eager || len(o.Returns) == 0 {
 		return
 	}
 	if last := o.Returns[len(o.Returns)-1]; last.PastInit() && !last.Init {
-		c.Blind(verdict.Trigger, fmt.Sprintf("%s was not seen in the trace: no exit can be proven", k.NdoInit))
+		c.Blind(verdict.Trigger, fmt.Sprintf("%s was not seen in the trace: no exit can be proven", self.initOf(k)))
 	}
 }
 
@@ -134,14 +135,24 @@ func (c *C) CheckSilent(o Outcome, own string, peers ...string) {
 // CheckTold checks that each of names was announced (or, with gone, taken back).
 func (c *C) CheckTold(o Outcome, gone bool, names ...string) {
 	for _, name := range names {
-		told := false
-		for _, n := range o.Notices {
-			told = told || n.Name == name && n.Gone == gone
-		}
-		if !told {
-			c.Find(verdict.Notify, fmt.Sprintf("no %s for a device that was there", noticeType(rtnl.Notice{Gone: gone})), notices(o))
+		if !o.Told(gone, name) {
+			c.Find(verdict.Notify, untold(gone), notices(o))
 		}
 	}
+}
+
+// Told reports whether the device of that name was announced (or, with gone, taken
+// back).
+func (o Outcome) Told(gone bool, name string) bool {
+	return slices.ContainsFunc(o.Notices, func(n rtnl.Notice) bool { return n.Name == name && n.Gone == gone })
+}
+
+// Missing is a finding of the notification oracle: a device was not announced, or
+// not taken back.
+func (c *C) Missing(gone bool) { c.Find(verdict.Notify, untold(gone), "") }
+
+func untold(gone bool) string {
+	return fmt.Sprintf("no %s for a device that was there", noticeType(rtnl.Notice{Gone: gone}))
 }
 
 func noticeType(n rtnl.Notice) string {

@@ -12,6 +12,8 @@ import (
 )
 
 func TestCheckInit(t *testing.T) {
+	defer func(before *machine) { self = before }(self)
+	self = &machine{release: "6.12.1"}
 	for _, tt := range []struct {
 		name  string
 		kind  string

@@ -19,10 +19,15 @@ import (
 
 // record is what was traced while a case ran.
 type record struct {
-	events []trace.Event
+	life   *life.Recorder
+	fresh  int // events since devices were retired last
 	marks  []mark
 	percpu percpu.Balance
 }
+
+// retireEvery bounds what a long sweep keeps in memory: after so many events the
+// devices are judged that came to their end long before.
+const retireEvery = 20_000
 
 // A mark says that the record holds the injection with this number up to this
 // time.
@@ -50,6 +55,10 @@ func (c *C) drain() []trace.Event {
 		}
 	}
 	c.record.add(events, int(c.number.Load()))
+	if c.record.fresh > retireEvery {
+		c.record.fresh = 0
+		c.judge(c.record.life.Retire())
+	}
 	return events
 }
 
@@ -79,8 +88,12 @@ func (r *record) add(events []trace.Event, injection int) {
 		return
 	}
 	r.percpu.Add(events)
-	r.events = append(r.events, events...)
 	r.marks = append(r.marks, mark{until: events[len(events)-1].Time, injection: injection})
+	if r.life == nil {
+		r.life = life.NewRecorder()
+	}
+	r.life.Add(slices.DeleteFunc(slices.Clone(events), func(e trace.Event) bool { return e.Name == fault.EventAsked }))
+	r.fresh += len(events)
 }
 
 // injection returns the number of the injection that was being made then, or 0.
@@ -95,18 +108,31 @@ func (r *record) injection(at time.Duration) int {
 // checkLife asks how the devices lived that the case touched, and which of them
 // still do.
 func (c *C) checkLife() {
-	if self.tracer == nil {
+	if self.tracer == nil || c.record.life == nil {
 		return
 	}
+	c.judge(c.record.life.Devices())
+	for _, d := range c.record.life.Alive() {
+		c.findAt(c.record.injection(d.Steps[0].Time), verdict.Live, liveTitle(d), strings.Join(d.Stack, "\n"))
+	}
+}
+
+// judge asks how devices lived.
+func (c *C) judge(devices []*life.Device) {
 	defer self.spent(verdict.Life, time.Now())
-	for _, d := range life.Record(c.record.events) {
+	var tasks map[int]string
+	for _, d := range devices {
+		if len(life.Check(d, self.absent)) == 0 {
+			continue
+		}
+		if tasks == nil {
+			tasks, _ = self.tracer.Tasks() // without, the PIDs must do
+		}
+		d.Name(tasks)
 		n := c.record.injection(d.Steps[0].Time)
 		for _, v := range life.Check(d, self.absent) {
 			c.findAt(n, verdict.Life, v.Title, v.Detail)
 		}
-	}
-	for _, d := range life.Alive(c.record.events) {
-		c.findAt(c.record.injection(d.Steps[0].Time), verdict.Live, liveTitle(d), strings.Join(d.Stack, "\n"))
 	}
 }
 
@@ -115,8 +141,11 @@ func (c *C) checkLife() {
 // them where kobjects are released late.
 func (c *C) dying() int {
 	defer self.spent(verdict.Live, time.Now())
+	if c.record.life == nil {
+		return 0
+	}
 	n := 0
-	for _, d := range life.Alive(c.record.events) {
+	for _, d := range c.record.life.Alive() {
 		if d.Exit() == trace.OK || self.delaysRelease() {
 			n++
 		}

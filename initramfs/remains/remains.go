@@ -45,14 +45,23 @@ type Thing struct {
 	Name string
 }
 
-// Take looks at everything. The links are those of conn's namespace, the files
-// those of the caller's.
-func Take(conn *rtnl.Conn) (Snapshot, error) {
+// A Viewer takes snapshots.
+type Viewer struct {
+	conn    *rtnl.Conn
+	threads map[int]string // by PID, what is counted of it: a kernel thread's name, or nothing
+}
+
+// NewViewer returns a viewer that sees the links of conn's namespace, and the
+// files of its caller's.
+func NewViewer(conn *rtnl.Conn) *Viewer { return &Viewer{conn: conn, threads: map[int]string{}} }
+
+// Take looks at everything.
+func (v *Viewer) Take() (Snapshot, error) {
 	s := Snapshot{}
 	for _, look := range []func() error{
-		func() error { return s.links(conn) },
+		func() error { return s.links(v.conn) },
 		s.files,
-		s.threads,
+		func() error { return v.countThreads(s) },
 		s.modules,
 		s.namespaces,
 	} {
@@ -119,26 +128,54 @@ var trackerName = regexp.MustCompile(`@[0-9a-fx]+`)
 // workers of a workqueue's pool. A rescuer (kworker/R-bond0) is not one of them.
 var poolWorker = regexp.MustCompile(`^kworker/(u?\d+:\d+|dying)`)
 
-// threads counts kernel threads by name. They are the children of kthreadd,
-// which has process number 2.
-func (s Snapshot) threads() error {
+// unnamed is what a kernel thread is called until its creator has named it
+// (__kthread_create_on_node() in kernel/kthread.c).
+const unnamed = "kthreadd"
+
+// countThreads counts kernel threads by name. They are the children of kthreadd,
+// which has process number 2. A thread that was met before is not read again:
+// there are a hundred, and reading them is what a snapshot would spend its time
+// with.
+func (v *Viewer) countThreads(s Snapshot) error {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return err
 	}
+	alive := make(map[int]string, len(v.threads))
 	for _, e := range entries {
-		if _, err := strconv.Atoi(e.Name()); err != nil {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
 			continue
 		}
-		stat, err := os.ReadFile(filepath.Join("/proc", e.Name(), "stat"))
-		if err != nil {
-			continue // it ended meanwhile
+		name, met := v.threads[pid]
+		if !met {
+			if name, met = threadName(pid); !met {
+				continue // it ended meanwhile
+			}
 		}
-		if name, ok := kernelThread(stat); ok && !poolWorker.MatchString(name) {
+		if name != unnamed {
+			alive[pid] = name
+		}
+		if name != "" {
 			s.add(kernelThreadThing, name, 1)
 		}
 	}
+	v.threads = alive
 	return nil
+}
+
+// threadName returns the name of a kernel thread that does not come and go by
+// itself, and nothing for any other process.
+func threadName(pid int) (name string, ok bool) {
+	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	if err != nil {
+		return "", false
+	}
+	name, kernel := kernelThread(stat)
+	if !kernel || poolWorker.MatchString(name) {
+		return "", true
+	}
+	return name, true
 }
 
 // kernelThread reads "2041 (name) S 2 …" of /proc/PID/stat.

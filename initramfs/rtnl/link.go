@@ -34,6 +34,19 @@ type Number struct {
 // Uint8 returns an attribute of one byte.
 func Uint8(typ uint16, v uint8) Attr { return Attr{Type: typ, Number: Number{1, uint64(v)}} }
 
+// Uint16 returns an attribute of two bytes.
+func Uint16(typ uint16, v uint16) Attr { return Attr{Type: typ, Number: Number{2, uint64(v)}} }
+
+// BigUint16 returns an attribute of two bytes in network order.
+func BigUint16(typ uint16, v uint16) Attr {
+	return Attr{Type: typ, Bytes: binary.BigEndian.AppendUint16(nil, v)}
+}
+
+// BigUint32 returns an attribute of four bytes in network order.
+func BigUint32(typ uint16, v uint32) Attr {
+	return Attr{Type: typ, Bytes: binary.BigEndian.AppendUint32(nil, v)}
+}
+
 // Uint32 returns an attribute of four bytes.
 func Uint32(typ uint16, v uint32) Attr { return Attr{Type: typ, Number: Number{4, uint64(v)}} }
 

@@ -68,6 +68,9 @@ type Case struct {
 	// made the operation fail.
 	Injections int `json:"injections"`
 	Refused    int `json:"refused,omitempty"`
+	// Skipped counts the injections that were not made, because one at the same
+	// call stack was.
+	Skipped int `json:"skipped,omitempty"`
 	// Reached counts, by exit, how often the case was seen to leave
 	// register_netdevice() there.
 	Reached map[string]int `json:"reached,omitempty"`

@@ -30,6 +30,7 @@ type getter struct {
 	client    *http.Client
 	update    bool
 	profile   string
+	families  []string
 	fragments []kconfigs.Fragment
 	compiler  string // its version and the linker's
 	module    string // hash of our own module's source
@@ -44,8 +45,12 @@ func newGetter(ctx context.Context, r Request, o Options) (*getter, error) {
 	if err != nil {
 		return nil, &InputError{err}
 	}
-	g.profile = p.Name
-	for _, name := range append(p.Fragments, r.Fragments...) {
+	g.profile, g.families = p.Name, r.Families
+	names, err := p.For(r.Families)
+	if err != nil {
+		return nil, &InputError{err}
+	}
+	for _, name := range append(names, r.Fragments...) {
 		f, err := kconfigs.LoadFragment(name)
 		if err != nil {
 			return nil, &InputError{err}
@@ -161,7 +166,7 @@ func (g *getter) lineLocked(ctx context.Context, line kconfigs.Line, options []k
 	b := &build{
 		getter: g, name: line.Name + "-" + hashOf(s.ID, g.compiler)[:shortKey], tree: filepath.Join(g.sourceDir(line), "tree"),
 		options: options, what: "linux " + line.Name,
-		kernel: Kernel{Line: line.Name, Source: s.About, Profile: g.profile},
+		kernel: Kernel{Line: line.Name, Source: s.About, Profile: g.profile, Families: g.families},
 	}
 	e, err := b.lineEntry(ctx, bare, key)
 	if err == nil {
@@ -204,7 +209,7 @@ func (g *getter) tree(ctx context.Context, dir string) (Kernel, error) {
 	b := &build{
 		getter: g, name: "tree-" + hashOf(t.dir, optionLines(options), g.compiler)[:shortKey], tree: t.dir,
 		options: options, what: "tree " + dir, ofTree: t.dir,
-		kernel: Kernel{Source: fmt.Sprintf("tree %s (%s)", dir, t.about), Profile: g.profile},
+		kernel: Kernel{Source: fmt.Sprintf("tree %s (%s)", dir, t.about), Profile: g.profile, Families: g.families},
 	}
 	unlock, err := g.lock(ctx, b.name)
 	if err != nil {

@@ -36,7 +36,11 @@ func writeTree(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	for _, p := range profiles {
-		for _, name := range p.Fragments {
+		names, err := p.For(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
 			f, err := kconfigs.LoadFragment(name)
 			if err != nil {
 				t.Fatal(err)
@@ -269,7 +273,7 @@ func TestDroppedSymbol(t *testing.T) {
 	write(t, filepath.Join(f.bin, "drop"), "CONFIG_VETH", 0o600)
 	_, err := f.get(t.Context())
 	var input *InputError
-	if !errors.As(err, &input) || !strings.Contains(err.Error(), "dropped what its fragments ask for: devices.config:5: asked CONFIG_VETH=y, got # CONFIG_VETH is not set") {
+	if !errors.As(err, &input) || !strings.Contains(err.Error(), "dropped what its fragments ask for: dev-basic.config:5: asked CONFIG_VETH=y, got # CONFIG_VETH is not set") {
 		t.Errorf("error %v", err)
 	}
 	// The folder is fit to be built on once the fragment is corrected.

@@ -27,6 +27,7 @@ type Kernel struct {
 	Release    string   `json:"release"`     // as uname -r prints it: "6.12.117-teardown"
 	Source     string   `json:"source"`      // for people: "Debian linux-source-6.12 6.12.117-1"
 	Profile    string   `json:"profile"`     // "leak"; "" for an image
+	Families   []string `json:"families"`    // of device kinds whose drivers it has; none named means all
 	ConfigHash string   `json:"config_hash"` // SHA-256 of the final .config in hex, "" for an image
 	Image      string   `json:"image"`       // path of the bzImage
 	Modules    string   `json:"modules"`     // folder that holds lib/modules/RELEASE, "" without modules
@@ -41,6 +42,7 @@ type Request struct {
 	Image     string   // a bzImage
 	Modules   string   // only with Image: folder that holds lib/modules/RELEASE
 	Profile   string   // a name from kconfigs.Profiles, "" for the default
+	Families  []string // of device kinds, from kconfigs.Families; none means all
 	Fragments []string // more fragments, merged after the profile's: names, or files
 	Update    bool     // look for a newer source of the line even if one is in the cache
 }
@@ -96,8 +98,8 @@ func (r Request) check() error {
 		return inputf("--kernel, --tree and --image exclude each other: give one of them")
 	case r.Modules != "" && r.Image == "":
 		return inputf("--modules goes with --image: a kernel built here brings its own modules")
-	case r.Image != "" && (r.Profile != "" || len(r.Fragments) > 0):
-		return inputf("--image is a finished kernel: a profile or a fragment cannot change it")
+	case r.Image != "" && (r.Profile != "" || len(r.Families) > 0 || len(r.Fragments) > 0):
+		return inputf("--image is a finished kernel: a profile, kinds or a fragment cannot change it")
 	}
 	return nil
 }

@@ -79,15 +79,20 @@ func tally(n map[verdict.Verdict]int) string {
 
 // injections says how many failures were injected.
 func injections(cases []verdict.Case) []string {
-	hits, refused := 0, 0
+	hits, refused, skipped := 0, 0, 0
 	for _, c := range cases {
 		hits += c.Injections
 		refused += c.Refused
+		skipped += c.Skipped
 	}
 	if hits == 0 {
 		return nil
 	}
-	return []string{plural(hits, "failure"), fmt.Sprintf("%d of them refused a device", refused)}
+	parts := []string{plural(hits, "failure"), fmt.Sprintf("%d of them refused a device", refused)}
+	if skipped > 0 {
+		parts = append(parts, fmt.Sprintf("%d more only repeat a call stack (-exhaustive makes them too)", skipped))
+	}
+	return parts
 }
 
 // guests says how the guests of the run ended, where there was more than one.

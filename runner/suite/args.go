@@ -35,6 +35,7 @@ type flagRule struct {
 	what treatment
 	bool bool   // it may stand without a value
 	why  string // for people, of what is refused
+	own  bool   // it is the suite's own, and so has no "test." before it
 }
 
 const lost = "its file would be written inside the guest, and be lost with it"
@@ -67,20 +68,21 @@ var flags = map[string]flagRule{
 	"fuzzminimizetime":     {what: drop},
 	"fuzztime":             {what: drop},
 
-	"artifacts":    {refuse, true, lost},
-	"blockprofile": {refuse, false, lost},
-	"coverprofile": {refuse, false, lost},
-	"cpuprofile":   {refuse, false, lost},
+	"exhaustive": {what: pass, bool: true, own: true},
 
-	"memprofile":   {refuse, false, lost},
-	"mutexprofile": {refuse, false, lost},
-	"trace":        {refuse, false, lost},
-	"bench":        {refuse, false, "benchmarks do not run in the guest"},
-	"cpu":          {refuse, false, "a guest has one processor"},
-	"fuzz":         {refuse, false, "fuzzing does not run in the guest"},
-	"fuzzworker":   {refuse, true, "fuzzing does not run in the guest"},
-	"list":         {refuse, false, "a list is made on the host, without a guest"},
-	"short":        {refuse, true, "without a guest there is nothing to run here"},
+	"artifacts":    {what: refuse, bool: true, why: lost},
+	"blockprofile": {what: refuse, why: lost},
+	"coverprofile": {what: refuse, why: lost},
+	"cpuprofile":   {what: refuse, why: lost},
+	"memprofile":   {what: refuse, why: lost},
+	"mutexprofile": {what: refuse, why: lost},
+	"trace":        {what: refuse, why: lost},
+	"bench":        {what: refuse, why: "benchmarks do not run in the guest"},
+	"cpu":          {what: refuse, why: "a guest has one processor"},
+	"fuzz":         {what: refuse, why: "fuzzing does not run in the guest"},
+	"fuzzworker":   {what: refuse, bool: true, why: "fuzzing does not run in the guest"},
+	"list":         {what: refuse, why: "a list is made on the host, without a guest"},
+	"short":        {what: refuse, bool: true, why: "without a guest there is nothing to run here"},
 }
 
 // plan is what the arguments ask for.
@@ -123,17 +125,22 @@ func parseArgs(args []string) (*plan, error) {
 	return p, nil
 }
 
+// OwnFlag reports whether the flag, given without dashes and perhaps with a value,
+// is one of the suite, and not of package testing.
+func OwnFlag(flag string) bool {
+	name, _, _ := strings.Cut(flag, "=")
+	return flags[name].own
+}
+
 // nextFlag takes the first flag from args, by the rules of package flag.
 func nextFlag(args []string) (name, value string, rest []string, err error) {
 	arg := args[0]
-	name, ok := strings.CutPrefix(strings.TrimPrefix(arg, "-"), "-test.")
-	if !ok {
-		name, ok = strings.CutPrefix(arg, "-test.")
-	}
+	name, ok := strings.CutPrefix(arg, "-")
+	name, testing := strings.CutPrefix(strings.TrimPrefix(name, "-"), "test.")
 	name, value, valued := strings.Cut(name, "=")
 	rule, known := flags[name]
 	switch {
-	case !ok || !known:
+	case !ok || !known || testing == rule.own:
 		return "", "", nil, &FlagError{arg, "not a flag of go test"}
 	case valued:
 		return name, value, args[1:], nil
@@ -158,6 +165,10 @@ func (p *plan) pass(name, value string) error {
 			p.filter = strings.TrimPrefix(p.filter+" -"+name+" "+strconv.Quote(value), " ")
 			p.narrow = p.narrow || name == "run" && strings.Contains(value, "/")
 		}
+	}
+	if flags[name].own {
+		p.guest = append(p.guest, "-"+name+"="+value)
+		return nil
 	}
 	p.guest = append(p.guest, "-test."+name+"="+value)
 	return nil

@@ -25,6 +25,7 @@ func TestParseArgs(t *testing.T) {
 		{"--test.v=true -test.run TestA", plan{count: 1, mode: gotest.Verbose, filter: `-run "TestA"`}, "-test.run=TestA"},
 		{"-test.run=TestA/bond/E8 -test.skip=fail-nth", plan{count: 1, narrow: true, filter: `-run "TestA/bond/E8" -skip "fail-nth"`},
 			"-test.run=TestA/bond/E8 -test.skip=fail-nth"},
+		{"-exhaustive -test.fullpath", plan{count: 1}, "-exhaustive=true -test.fullpath=true"},
 		{"-test.skip=a/b", plan{count: 1, filter: `-skip "a/b"`}, "-test.skip=a/b"},
 		{"-test.count=7 -test.failfast -test.parallel=1", plan{count: 7, failfast: true}, ""},
 		{"-test.shuffle=42 -test.fullpath", plan{count: 1}, "-test.shuffle=42 -test.fullpath=true"},
@@ -72,6 +73,7 @@ func TestParseArgsErrors(t *testing.T) {
 		{"-test.shuffle=x", `-shuffle: "x" is not off, on or a number`},
 		{"-test.v=loud", `-v: invalid value "loud" for -test.v`},
 		{"-test.walk", "-test.walk: not a flag of go test"},
+		{"-test.exhaustive", "-test.exhaustive: not a flag of go test"},
 		{"-run=x", "-run=x: not a flag of go test"},
 		{"word", "word: not a flag of go test"},
 	}
@@ -84,15 +86,16 @@ func TestParseArgsErrors(t *testing.T) {
 }
 
 // TestFlagsAreThoseOfGo: no flag of the Go that runs the tests is missing from
-// the table, whose own flags are those of this test binary.
+// the table, and that its flags, but for the suite's own, are those of this test
+// binary.
 func TestFlagsAreThoseOfGo(t *testing.T) {
 	for name := range goFlags() {
 		if _, ok := flags[name]; !ok {
 			t.Errorf("-%s is a flag of go test, and nothing says what becomes of it", name)
 		}
 	}
-	for name := range flags {
-		if !goFlags()[name] {
+	for name, rule := range flags {
+		if !rule.own && !goFlags()[name] {
 			t.Errorf("-%s is no flag of go test", name)
 		}
 	}

@@ -85,8 +85,8 @@ func TestSelf(t *testing.T) {
 	wellFormed(t, out)
 }
 
-// runSelf runs the suite's own cases with the output of go test -json.
-func runSelf(t *testing.T, filter string) (*result.Run, []byte) {
+// runSelf runs the suite, with its own cases, with the output of go test -json.
+func runSelf(t *testing.T, filter string, args ...string) (*result.Run, []byte) {
 	t.Helper()
 	ready, err := kernel.LoadReady()
 	if err != nil {
@@ -104,7 +104,7 @@ func runSelf(t *testing.T, filter string) (*result.Run, []byte) {
 	var out bytes.Buffer
 	l := Launch{
 		Binary: binary,
-		Args:   []string{"-test.v=test2json", "-test.run=" + filter},
+		Args:   append([]string{"-test.v=test2json", "-test.run=" + filter}, args...),
 		Kernel: ready.Kernel,
 		Out:    t.TempDir(),
 		Stdout: &out,

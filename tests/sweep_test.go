@@ -1,0 +1,103 @@
+package tests
+
+import (
+	"flag"
+	"fmt"
+
+	"netdev.test/teardown/initramfs/device"
+	"netdev.test/teardown/initramfs/fault"
+	"netdev.test/teardown/initramfs/guest"
+	"netdev.test/teardown/initramfs/verdict"
+)
+
+// exhaustive asks for every injection, also those whose call stack another had.
+var exhaustive = flag.Bool("exhaustive", false, "in sweeps, fail every allocation: also those at a call stack that was failed before")
+
+// sweepLimit ends a sweep that never runs out of allocations, which would be a
+// fault of the sweep.
+const sweepLimit = 5000
+
+// sweep makes what the injector fails fail while op runs, one at a time. each is
+// called with what the operation came to. An operation that is swept is known to
+// need what is failed.
+//
+// Allocations at the same call stack fail in the same way: of these only the first
+// is failed, where the injector can tell.
+func sweep(c *guest.C, injector guest.Injector, op device.Op, each func(o guest.Outcome)) {
+	s := sweeping{c: c, injector: injector, op: op, each: each}
+	if nth, ok := injector.(*fault.Nth); ok && !*exhaustive && c.Traces() {
+		s.economical(nth)
+	} else {
+		s.all()
+	}
+	if s.made == 0 {
+		c.Blind(verdict.Trigger, "the injector never fired")
+	}
+}
+
+// sweeping is a sweep in progress.
+type sweeping struct {
+	c        *guest.C
+	injector guest.Injector
+	op       device.Op
+	each     func(o guest.Outcome)
+	made     int // injections that were made
+}
+
+// inject makes the n-th fail, and tells whether there was one.
+func (s *sweeping) inject(n int) (o guest.Outcome, fired bool) {
+	o, fired = s.c.Inject(s.injector, n, s.op)
+	s.each(o)
+	if fired {
+		s.made++
+		s.c.Progress(n, 0)
+	}
+	return o, fired
+}
+
+// all fails every one that there is.
+func (s *sweeping) all() {
+	for n := 1; n <= sweepLimit; n++ {
+		if _, fired := s.inject(n); !fired {
+			return
+		}
+	}
+	s.c.Blind(verdict.Trigger, fmt.Sprintf("gave up after %d injections", sweepLimit))
+}
+
+// rehearsals bounds how often a sweep looks for call stacks that it has not met.
+// There are some after the first time where what is allocated depends on what is
+// free, as with a new page for a slab cache.
+const rehearsals = 3
+
+// economical rehearses the operation, and fails the first allocation at each call
+// stack. Where an injection hit another one than was rehearsed, it looks again
+// for what it missed.
+func (s *sweeping) economical(nth *fault.Nth) {
+	failed := map[string]bool{}
+	there := 0
+	for range rehearsals {
+		r := s.c.Rehearse(nth, s.op)
+		s.each(r.Outcome)
+		there = max(there, len(r.Sites))
+		if !s.unmet(r.Sites, failed) {
+			break
+		}
+	}
+	s.c.Skipped(max(0, there-s.made))
+}
+
+// unmet fails the first allocation at each call stack that was not failed yet. It
+// reports whether an injection missed its mark.
+func (s *sweeping) unmet(sites []string, failed map[string]bool) (missed bool) {
+	for i, site := range sites {
+		if failed[site] {
+			continue
+		}
+		o, fired := s.inject(i + 1)
+		hit := o.RefusedSite()
+		missed = missed || !fired || hit != site
+		failed[site], failed[hit] = true, true
+	}
+	return missed
+}
