@@ -21,7 +21,7 @@ import (
 
 // testLines are the kernel lines that "test" runs the suite on when none is
 // given.
-var testLines = []string{"6.1", "6.12"}
+var testLines = []string{"6.12"}
 
 const testAbout = `Run every test of the project: the unit tests on this machine, then the suite
 in guests, once on each kernel. gotestsum prints the results.
@@ -29,7 +29,7 @@ in guests, once on each kernel. gotestsum prints the results.
 In what it prints, tests@LINE is the suite on the kernel of that line, and
 tests@LINE-PROFILE in another profile than the default one.`
 
-const testExamples = `  # Everything, on 6.1 and 6.12
+const testExamples = `  # Everything, on the newest long-term line
   go run ./runner test -y
 
   # On all lines, with a JUnit report and the results under ./out

@@ -24,6 +24,7 @@ type trigger struct {
 	exit  trace.Exit
 	name  string
 	needs device.Field // what the creator must be able to choose
+	lacks device.Field // what the creator must not be able to choose
 	errno unix.Errno
 	// spoil makes the request one that is refused. For the peer of a pair, d
 	// describes the peer.
@@ -37,6 +38,8 @@ type trigger struct {
 	// named says that our own module makes the veto, for one device by its name:
 	// the injector of the kernel would hit the first device that comes.
 	named bool
+	// early says that the trigger is for a name that dev_alloc_name() is asked for.
+	early bool
 	// given says that the trigger is for a name that the driver gives.
 	given bool
 	// peer says that the same can be done to the peer of a pair.
@@ -65,6 +68,12 @@ var triggers = []trigger{
 	{exit: trace.Before, name: "num_tx_queues=4097", needs: device.Queues, errno: unix.EINVAL,
 		spoil: func(_ *guest.C, d *device.Device) { d.TxQueues = 4097 }},
 
+	// dev_alloc_name(), where a driver calls it: a pattern other than %d, no file name, a
+	// name in use.
+	{exit: trace.Before, name: "name=x%s", needs: device.Name, errno: unix.EINVAL, spoil: named("x%s"), early: true},
+	{exit: trace.Before, name: "name=..", needs: device.Name, errno: unix.EINVAL, spoil: named(".."), early: true},
+	{exit: trace.Before, name: "name=lo", needs: device.Name, errno: unix.ENFILE, spoil: named("lo"), early: true},
+
 	{exit: trace.Ethtool, name: "fail=ethtool_check_ops", call: calls("ethtool_check_ops"), errno: vetoErrno},
 
 	// dev_get_valid_name(): a pattern other than %d, no file name, a name in use.
@@ -80,6 +89,10 @@ var triggers = []trigger{
 	// dev_index_reserve(), before 6.6 __dev_get_by_index().
 	{exit: trace.Index, name: "ifindex=busy", needs: device.Index | device.Namespace, errno: unix.EBUSY, peer: true,
 		spoil: func(c *guest.C, d *device.Device) { d.NetNS, d.Index = c.BusyNamespace(), guest.BusyIndex }},
+	// The ifindex of lo, where the namespace cannot be chosen. For rtnetlink, that is
+	// a request about lo.
+	{exit: trace.Index, name: "ifindex=lo", needs: device.Index, lacks: device.Namespace | device.Queues, errno: unix.EBUSY,
+		spoil: func(_ *guest.C, d *device.Device) { d.Index = 1 }},
 
 	{exit: trace.PostInit, name: "veto=NETDEV_POST_INIT,first", veto: "NETDEV_POST_INIT", priority: fault.First, errno: vetoErrno},
 	{exit: trace.PostInit, name: "veto=NETDEV_POST_INIT,last", veto: "NETDEV_POST_INIT", priority: fault.Last, errno: vetoErrno},
@@ -126,7 +139,7 @@ func TestRegisterFailure(t *testing.T) {
 					continue
 				}
 				s.Case(tr.spec(sub, ""), func(c *guest.C) { tr.provoke(c, sub, false) })
-				if sub.kind.Pair && tr.peer {
+				if tr.suitsPeer(sub) {
 					s.Case(tr.spec(sub, ",peer"), func(c *guest.C) { tr.provoke(c, sub, true) })
 				}
 			}
@@ -140,10 +153,18 @@ func (tr trigger) suits(sub subject) bool {
 	switch {
 	case tr.call != nil && len(tr.call(sub.kind)) == 0:
 		return false // the kind has no such function
-	case tr.named && !sub.kind.Pair, tr.given && sub.way.Given == "":
+	case tr.early && !sub.way.Early, tr.exit == trace.Name && sub.way.Early:
+		return false
+	case tr.named && !sub.kind.Pair, tr.given && (sub.way.Given == "" || sub.way.Pattern):
 		return false
 	}
-	return sub.way.Chosen.Has(tr.needs)
+	return sub.way.Chosen.Has(tr.needs) && sub.way.Chosen&tr.lacks == 0
+}
+
+// suitsPeer reports whether the trigger can be tried on the other end of a pair.
+func (tr trigger) suitsPeer(sub subject) bool {
+	flags := !tr.needs.Has(device.Flags) || sub.way.Chosen.Has(device.PeerFlags)
+	return sub.kind.Pair && tr.peer && flags
 }
 
 func (tr trigger) spec(sub subject, suffix string) guest.Spec {
@@ -230,13 +251,12 @@ func (tr trigger) impose(c *guest.C, name string) (lift func()) {
 	return func() { c.Unless(injector.Unload()) }
 }
 
-// ndoInit are the names of the kind's ndo_init on all lines.
+// ndoInit is the kind's ndo_init, if it has one in this kernel.
 func ndoInit(k device.Kind) []string {
-	var names []string
-	for _, f := range k.NdoInit {
-		names = append(names, f.Name)
+	if name := device.On(guest.Release(), k.NdoInit); name != "" {
+		return []string{name}
 	}
-	return names
+	return nil
 }
 
 // occupy has another device have the name, and returns how to give it back.

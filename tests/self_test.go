@@ -86,8 +86,12 @@ var selfCases = []struct {
 		// More than the buffer holds, between two looks at it.
 		request, err := rtnl.Link{Name: "x%s", Kind: "dummy"}.New()
 		c.Unless(err)
-		for range 10_000 {
+		const many = 10_000
+		for i := range many {
 			c.Env.Netlink.Do(request)
+			if i%1000 == 0 {
+				c.Progress(i, many)
+			}
 		}
 	}},
 	{"deadline", func(c *guest.C) { c.Do(sleeping(time.Hour)) }},

@@ -80,7 +80,7 @@ func (s subject) spec(name string) guest.Spec {
 // create returns the operation that creates d. What that needs is made now, if it
 // is not there yet.
 func (s subject) create(c *guest.C, d device.Device) device.Op {
-	c.Unless(c.Env.Provide(s.way.Needs...))
+	c.Provide(s.way.Needs...)
 	if s.way.Lower != "" {
 		d.Lower = c.Env.Made(s.way.Lower)
 	}
@@ -108,7 +108,7 @@ func (s subject) live(c *guest.C, what string, d device.Device) {
 // netdev_run_todo() waits in the task that drops the lock.
 func (s subject) die(c *guest.C, d device.Device) {
 	o := c.Must("deletion", s.remove(c, d))
-	if s.way.Worker {
+	if s.way.Worker && !o.Told(true, d.Name) {
 		c.WaitGone(d.Name)
 		return
 	}
@@ -128,13 +128,13 @@ func (s subject) silent(c *guest.C, o guest.Outcome, d device.Device) {
 // wantRefusal checks that a creation failed with errno, or with what the way makes
 // of every errno.
 func (s subject) wantRefusal(c *guest.C, o guest.Outcome, errno unix.Errno) {
-	wantRefusal(c, o, cmp.Or(s.way.Answer, errno))
+	wantRefusal(c, o, cmp.Or(s.way.Told(guest.Release()), errno))
 }
 
 // wantNoMemory checks that a refusal is one for want of memory, in the words of
 // the way.
 func (s subject) wantNoMemory(c *guest.C, o guest.Outcome) {
-	wantNoMemory(c, o, append(s.way.Shortage, s.way.Answer)...)
+	wantNoMemory(c, o, append(s.way.Shortage[:len(s.way.Shortage):len(s.way.Shortage)], s.way.Told(guest.Release()))...)
 }
 
 // wantRefusal checks that an operation failed with errno.

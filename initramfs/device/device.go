@@ -69,14 +69,21 @@ type Way struct {
 	Lines  Lines  // that have the way
 	Chosen Field  // what the creator can choose
 	Given  string // the name that the driver gives, where the creator cannot choose it
-	Needs  []Need // what must be there before
-	Lower  string // of the needs, the one that the device is put on
+	// Early says that the driver asks dev_alloc_name() for the name, and so that a bad
+	// one is refused before register_netdevice() is called.
+	Early bool
+	// Pattern says that Given is the first name of a pattern: when it is taken, the
+	// device gets the next one (__dev_alloc_name() in net/core/dev.c).
+	Pattern bool
+	Needs   []Need // what must be there before
+	Lower   string // of the needs, the one that the device is put on
 	// Outlives says that the device stays when those that it was put on are
 	// deleted. Others are deleted with them.
 	Outlives bool
 	// Answer is what the creator is told of every refusal, where a driver drops
 	// the errno it got.
-	Answer unix.Errno
+	Answer  unix.Errno
+	Answers Lines // that answer so; others pass on the errno
 	// Shortage are errnos beside ENOMEM, ENOBUFS and EINVAL that a failed
 	// allocation turns into.
 	Shortage []unix.Errno
@@ -90,6 +97,15 @@ type Way struct {
 	New func(e *Env, d Device) (Op, error)
 	// Delete returns the operation that deletes the device that d describes.
 	Delete func(e *Env, d Device) (Op, error)
+}
+
+// Told returns what the creator is told of every refusal by a kernel of that
+// release, and 0 where it is told the errno itself.
+func (w Way) Told(release string) unix.Errno {
+	if w.Answers.Lack(release) != "" {
+		return 0
+	}
+	return w.Answer
 }
 
 // Lowers are the names of the needs that are devices below this one.
@@ -116,6 +132,7 @@ const (
 	Slave                       // that this may be a bond
 	Queues                      // the number of transmit queues
 	Peer                        // the same for the other end of a pair
+	PeerFlags                   // IFF_UP of the other end
 )
 
 // Has reports whether f holds all of g.

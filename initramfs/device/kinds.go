@@ -11,7 +11,8 @@ const bondingMasters = "/sys/class/net/bonding_masters"
 const vethInfoPeer = 1
 
 // Kinds is the catalogue.
-var Kinds = slices.Concat(basicKinds, virtualKinds, tunnelKinds, canKinds)
+var Kinds = slices.Concat(basicKinds, virtualKinds, tunnelKinds, canKinds, charKinds, ttyKinds,
+	genlKinds, wirelessKinds, legacyKinds, busKinds)
 
 // basicKinds are those that the smallest kernel has.
 var basicKinds = []Kind{

@@ -25,8 +25,8 @@ func TestKinds(t *testing.T) {
 			t.Errorf("ByName(%q) = %v, %v", k.Name, got.Name, ok)
 		}
 		for _, w := range k.Ways {
-			if w.Name == "" || !w.Chosen.Has(Name) {
-				t.Errorf("%s: way %q lets nobody choose a name", k.Name, w.Name)
+			if w.Name == "" || w.Chosen.Has(Name) == (w.Given != "") {
+				t.Errorf("%s: way %q lets nobody choose a name and gives none, or does both", k.Name, w.Name)
 			}
 			if k.Pair != w.Chosen.Has(Peer) {
 				t.Errorf("%s: a pair, and its way %s does not describe the peer, or the other way round", k.Name, w.Name)

@@ -75,7 +75,8 @@ var tunnelKinds = []Kind{
 	{
 		Name: "pfcp", Family: "tunnel", Module: "pfcp", Config: "CONFIG_PFCP", Source: "drivers/net/pfcp.c", Lines: Lines{From: "6.12"},
 		Driver: Driver{NdoInit: fn("pfcp_dev_init"), NdoUninit: fn("pfcp_dev_uninit")},
-		Ways:   []Way{rtnetlink("pfcp").without(Slave)},
+		// pfcp_create_sock() passes on what __sock_create() in net/socket.c answers.
+		Ways: []Way{rtnetlink("pfcp").without(Slave).short(unix.ENFILE)},
 	},
 	{
 		Name: "amt", Family: "tunnel", Module: "amt", Config: "CONFIG_AMT", Source: "drivers/net/amt.c", Lines: Lines{From: "6.1"},
@@ -101,12 +102,12 @@ var tunnelKinds = []Kind{
 	{
 		Name: "ipip", Family: "tunnel", Module: "ipip", Config: "CONFIG_NET_IPIP", Source: "net/ipv4/ipip.c",
 		Driver: ipTunnel("ipip_tunnel_init"),
-		Ways:   []Way{rtnetlink("ipip", rtnl.Attr{Type: iflaIPTunRemote, Bytes: remote4}).without(Slave)},
+		Ways:   []Way{rtnetlink("ipip", rtnl.Attr{Type: iflaIPTunRemote, Bytes: remote4}).without(Slave), ipipIoctl, ipipMroute},
 	},
 	{
 		Name: "gre", Family: "tunnel", Module: "ip_gre", Config: "CONFIG_NET_IPGRE", Source: "net/ipv4/ip_gre.c",
 		Driver: ipTunnel("ipgre_tunnel_init"),
-		Ways:   []Way{rtnetlink("gre", rtnl.Attr{Type: iflaGRERemote, Bytes: remote4}).without(Slave)},
+		Ways:   []Way{rtnetlink("gre", rtnl.Attr{Type: iflaGRERemote, Bytes: remote4}).without(Slave), greIoctl},
 	},
 	{
 		Name: "gretap", Family: "tunnel", Module: "ip_gre", Config: "CONFIG_NET_IPGRE", Source: "net/ipv4/ip_gre.c",
@@ -121,22 +122,22 @@ var tunnelKinds = []Kind{
 	{
 		Name: "vti", Family: "tunnel", Module: "ip_vti", Config: "CONFIG_NET_IPVTI", Source: "net/ipv4/ip_vti.c",
 		Driver: ipTunnel("vti_tunnel_init"),
-		Ways:   []Way{rtnetlink("vti", rtnl.Attr{Type: iflaVTIRemote, Bytes: remote4}).without(Slave)},
+		Ways:   []Way{rtnetlink("vti", rtnl.Attr{Type: iflaVTIRemote, Bytes: remote4}).without(Slave), vtiIoctl},
 	},
 	{
 		Name: "sit", Family: "tunnel", Module: "sit", Config: "CONFIG_IPV6_SIT", Source: "net/ipv6/sit.c",
 		Driver: Driver{NdoInit: fn("ipip6_tunnel_init"), NdoUninit: fn("ipip6_tunnel_uninit"), PrivDestructor: fn("ipip6_dev_free")},
-		Ways:   []Way{rtnetlink("sit", rtnl.Attr{Type: iflaIPTunRemote, Bytes: remote4}).without(Slave)},
+		Ways:   []Way{rtnetlink("sit", rtnl.Attr{Type: iflaIPTunRemote, Bytes: remote4}).without(Slave), sitIoctl},
 	},
 	{
 		Name: "ip6tnl", Family: "tunnel", Module: "ip6_tunnel", Config: "CONFIG_IPV6_TUNNEL", Source: "net/ipv6/ip6_tunnel.c",
 		Driver: Driver{NdoInit: fn("ip6_tnl_dev_init"), NdoUninit: fn("ip6_tnl_dev_uninit"), PrivDestructor: fn("ip6_dev_free")},
-		Ways:   []Way{rtnetlink("ip6tnl", rtnl.Attr{Type: iflaIPTunRemote, Bytes: remote6}).without(Slave)},
+		Ways:   []Way{rtnetlink("ip6tnl", rtnl.Attr{Type: iflaIPTunRemote, Bytes: remote6}).without(Slave), ip6tnlIoctl},
 	},
 	{
 		Name: "ip6gre", Family: "tunnel", Module: "ip6_gre", Config: "CONFIG_IPV6_GRE", Source: "net/ipv6/ip6_gre.c",
 		Driver: Driver{NdoInit: fn("ip6gre_tunnel_init"), NdoUninit: fn("ip6gre_tunnel_uninit"), PrivDestructor: fn("ip6gre_dev_free")},
-		Ways:   []Way{rtnetlink("ip6gre", rtnl.Attr{Type: iflaGRERemote, Bytes: remote6}).without(Slave)},
+		Ways:   []Way{rtnetlink("ip6gre", rtnl.Attr{Type: iflaGRERemote, Bytes: remote6}).without(Slave), ip6greIoctl},
 	},
 	{
 		Name: "ip6gretap", Family: "tunnel", Module: "ip6_gre", Config: "CONFIG_IPV6_GRE", Source: "net/ipv6/ip6_gre.c",
@@ -151,7 +152,7 @@ var tunnelKinds = []Kind{
 	{
 		Name: "vti6", Family: "tunnel", Module: "ip6_vti", Config: "CONFIG_IPV6_VTI", Source: "net/ipv6/ip6_vti.c",
 		Driver: Driver{NdoInit: fn("vti6_dev_init"), NdoUninit: fn("vti6_dev_uninit"), PrivDestructor: upTo("6.1", "vti6_dev_free")},
-		Ways:   []Way{rtnetlink("vti6", rtnl.Attr{Type: iflaVTIRemote, Bytes: remote6}).without(Slave)},
+		Ways:   []Way{rtnetlink("vti6", rtnl.Attr{Type: iflaVTIRemote, Bytes: remote6}).without(Slave), vti6Ioctl},
 	},
 	{
 		Name: "xfrm", Family: "tunnel", Module: "xfrm_interface", Config: "CONFIG_XFRM_INTERFACE", Source: "net/xfrm/xfrm_interface_core.c",

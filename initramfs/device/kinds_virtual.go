@@ -46,7 +46,7 @@ var virtualKinds = []Kind{
 	{
 		Name: "netkit", Family: "virtual", Module: "netkit", Config: "CONFIG_NETKIT", Source: "drivers/net/netkit.c", Lines: Lines{From: "6.12"},
 		Driver: Driver{NdoInit: from("7.2", "netkit_init"), NdoUninit: fn("netkit_uninit")},
-		Ways:   []Way{pair("netkit", iflaNetkitPeer).without(Slave)},
+		Ways:   []Way{pair("netkit", iflaNetkitPeer).without(Slave | PeerFlags)},
 		Pair:   true,
 	},
 	{
@@ -72,7 +72,7 @@ var virtualKinds = []Kind{
 	{
 		Name: "vlan", Family: "virtual", Module: "8021q", Config: "CONFIG_VLAN_8021Q", Source: "net/8021q/vlan_dev.c",
 		Driver: Driver{NdoInit: fn("vlan_dev_init"), NdoUninit: fn("vlan_dev_uninit"), PrivDestructor: fn("vlan_dev_free")},
-		Ways:   []Way{rtnetlink("vlan", rtnl.Uint16(iflaVLANID, 7)).over(ethernet)},
+		Ways:   []Way{rtnetlink("vlan", rtnl.Uint16(iflaVLANID, 7)).over(ethernet), vlanIoctl},
 	},
 	{
 		Name: "macsec", Family: "virtual", Module: "macsec", Config: "CONFIG_MACSEC", Source: "drivers/net/macsec.c",
@@ -95,7 +95,7 @@ var virtualKinds = []Kind{
 	{
 		Name: "bridge", Family: "virtual", Module: "bridge", Config: "CONFIG_BRIDGE", Source: "net/bridge/br_device.c",
 		Driver: Driver{NdoInit: fn("br_dev_init"), NdoUninit: fn("br_dev_uninit")},
-		Ways:   []Way{rtnetlink("bridge")},
+		Ways:   []Way{rtnetlink("bridge"), bridgeIoctl},
 	},
 	{
 		Name: "batadv", Family: "virtual", Module: "batman-adv", Config: "CONFIG_BATMAN_ADV", Source: "net/batman-adv/mesh-interface.c",

@@ -51,7 +51,7 @@ func rtnetlinkWith(kind string, data func(e *Env) []rtnl.Attr) Way {
 func pair(kind string, peer uint16) Way {
 	return Way{
 		Name:   "rtnetlink",
-		Chosen: plainFields | Peer,
+		Chosen: plainFields | Peer | PeerFlags,
 		New: func(e *Env, d Device) (Op, error) {
 			described, err := link(*d.Peer, "").Bytes()
 			if err != nil {
@@ -90,6 +90,12 @@ func (w Way) named(name string) Way {
 // since limits the way to a kernel line and later ones.
 func (w Way) since(line string) Way {
 	w.Lines.From = line
+	return w
+}
+
+// answering says what the driver makes of every refusal.
+func (w Way) answering(errno unix.Errno) Way {
+	w.Answer = errno
 	return w
 }
 

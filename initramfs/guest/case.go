@@ -111,13 +111,13 @@ func (s Spec) about(name string) verdict.Case {
 func (c *C) run(provoke func(c *C)) {
 	for _, r := range c.spec.Needs {
 		if why := self.lack(r.Lines, r.Config); why != "" {
-			c.skip(why)
+			c.Skip(why)
 			return
 		}
 	}
 	for _, name := range c.spec.Modules {
 		if err := self.load(name); errors.Is(err, module.ErrAbsent) {
-			c.skip(fmt.Sprintf("the kernel has no module %s", name))
+			c.Skip(fmt.Sprintf("the kernel has no module %s", name))
 			return
 		} else if err != nil {
 			c.Blind(verdict.Trigger, err.Error())
@@ -240,6 +240,7 @@ func (c *C) end() {
 	c.checkLife()
 	c.checkLog()
 	c.checkLockdep()
+	c.before, c.account, c.record = nil, nil, record{} // there are thousands of cases in a guest
 }
 
 // What a case left may go by itself: a network namespace is torn down by a
@@ -383,8 +384,8 @@ func (c *C) note(findings *[]verdict.Finding, f verdict.Finding) {
 	}
 }
 
-// skip gives the case no verdict about the kernel, which lacks something.
-func (c *C) skip(why string) {
+// Skip gives the case no verdict about the kernel, which lacks something.
+func (c *C) Skip(why string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.stuck {
@@ -395,7 +396,7 @@ func (c *C) skip(why string) {
 // SkipNow ends the provocation because the kernel lacks something that the case
 // needs.
 func (c *C) SkipNow(why string) {
-	c.skip(why)
+	c.Skip(why)
 	c.stop()
 }
 

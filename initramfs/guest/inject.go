@@ -29,7 +29,7 @@ type Injector interface {
 // Inject runs op with the n-th of what the injector fails failing. fired says
 // that there was one.
 func (c *C) Inject(i Injector, n int, op device.Op) (o Outcome, fired bool) {
-	c.Unless(device.Prepare(op))
+	c.prepare(op)
 	c.Injection(n)
 	c.Unless(i.Arm(n))
 	c.watch.begin()
@@ -147,6 +147,9 @@ func (f *Call) Disarm() (fired bool, err error) {
 	_, hits, err := self.module.Failed()
 	return hits > 0, err
 }
+
+// Called reports whether per-cpu memory was asked for during an operation.
+func (f *Call) Called(o Outcome) bool { return percpu.Nth(o.events, gettid(), 1) != nil }
 
 // Refused is [Injector.Refused].
 func (f *Call) Refused(events []trace.Event, n int) []string {

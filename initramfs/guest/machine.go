@@ -79,6 +79,9 @@ type machine struct {
 // self is the machine that the process runs on; set by [Main].
 var self *machine
 
+// Release is the release of the running kernel, as uname -r prints it.
+func Release() string { return self.release }
+
 // Main is TestMain's guest side: it sets up the machine, runs the tests and
 // returns the process's exit status.
 func Main(m *testing.M, known verdict.Issues) int {

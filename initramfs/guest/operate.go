@@ -45,10 +45,27 @@ func (o Outcome) Exit() trace.Exit {
 	return o.Returns[len(o.Returns)-1].Exit
 }
 
+// Provide makes what a way to create a device needs. It is no part of an
+// operation's outcome.
+func (c *C) Provide(needs ...device.Need) {
+	c.Unless(c.Env.Provide(needs...))
+	c.drain()
+	if _, err := self.listener.Notices(); err != nil {
+		c.Blind(verdict.Notify, err.Error())
+	}
+}
+
+// prepare gets op ready. What is registered meanwhile is no part of its outcome.
+func (c *C) prepare(op device.Op) {
+	c.Unless(device.Prepare(op))
+	c.drain()
+}
+
 // Do runs op under the deadline and returns what it came to.
 func (c *C) Do(op device.Op) Outcome {
+	c.prepare(op)
 	c.watch.begin()
-	err := device.Run(op)
+	err := op.Result(op.Do())
 	c.watch.finish()
 	o, heard := c.outcome(err)
 	if heard != nil {

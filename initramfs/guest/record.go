@@ -63,14 +63,14 @@ func (c *C) drain() []trace.Event {
 }
 
 // checkMissed asks whether the kernel missed any hit of a probe since the boot. The
-// probe on refusals is asked for every allocation, and misses some in interrupts;
-// an injection that it does not show is noticed otherwise.
+// probes of the injectors see every allocation, and miss some in interrupts; an
+// injection that they do not show, or show elsewhere, is noticed otherwise.
 func (m *machine) checkMissed() {
 	if m.tracer == nil {
 		return
 	}
 	events, err := m.tracer.Missed()
-	events = slices.DeleteFunc(events, func(e string) bool { return e == fault.EventRefused })
+	events = slices.DeleteFunc(events, func(e string) bool { return e == fault.EventRefused || e == fault.EventAsked })
 	if err == nil && len(events) == 0 {
 		return
 	}

@@ -16,8 +16,7 @@ type Rehearsal struct {
 // Rehearse runs op and records which allocations fail-nth would count.
 func (c *C) Rehearse(nth *fault.Nth, op device.Op) Rehearsal {
 	asked := fault.AskedProbe(self.symbols)
-	c.Unless(device.Prepare(op))
-	c.drain()
+	c.prepare(op)
 	c.Unless(self.tracer.On(asked, true))
 	c.Unless(nth.Count())
 	c.watch.begin()

@@ -7,19 +7,20 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // modulesStart is where the code of modules begins on x86-64 (MODULES_VADDR,
 // Documentation/arch/x86/x86_64/mm.rst); that of the kernel itself is below.
 const modulesStart = 0xffffffffa0000000
 
-// An Index finds functions by address. It reads the kernel's table again when a
-// module came or went since.
+// An Index finds functions by address. It reads the kernel's table again when the
+// module that an address is in came since.
 type Index struct {
 	read    func() (Table, error)
 	modules func() ([]byte, error)
-	loaded  string // the modules that the index has, and where
-	checked bool   // these are still the ones that there are
+	loaded  []placed // the modules that the index has
+	now     []placed // those that there are; nil when that is not known
 	symbols []symbol
 	frames  map[uint64]string
 }
@@ -30,6 +31,12 @@ type symbol struct {
 	name    string
 }
 
+// placed is a module and where it is.
+type placed struct {
+	name       string
+	start, end uint64
+}
+
 // NewIndex returns an index of the table of the running kernel.
 func NewIndex() *Index {
 	return &Index{
@@ -38,16 +45,22 @@ func NewIndex() *Index {
 	}
 }
 
+// NewIndexOf returns an index of a table that does not change.
+func NewIndexOf(t Table) *Index {
+	return &Index{
+		read:    func() (Table, error) { return t, nil },
+		modules: func() ([]byte, error) { return nil, nil },
+	}
+}
+
 // Recheck says that modules may have come and gone since.
-func (x *Index) Recheck() { x.checked = false }
+func (x *Index) Recheck() { x.now = nil }
 
 // Frame names the address as a stack trace does, "kmalloc+0x2c", or by its number
 // where no function is.
 func (x *Index) Frame(address uint64) (string, error) {
-	if x.symbols == nil || address >= modulesStart && !x.checked {
-		if err := x.refresh(); err != nil {
-			return "", err
-		}
+	if err := x.refresh(address); err != nil {
+		return "", err
 	}
 	if frame, ok := x.frames[address]; ok {
 		return frame, nil
@@ -57,44 +70,57 @@ func (x *Index) Frame(address uint64) (string, error) {
 	return frame, nil
 }
 
-// refresh reads the table if there is none yet, or if it is out of date.
-func (x *Index) refresh() error {
-	loaded, err := x.placed()
-	if err != nil {
-		return err
+// refresh reads the table if there is none yet, or if it has another module at the
+// address. Reading it takes as long as many cases, so that modules elsewhere may
+// come and go.
+func (x *Index) refresh(address uint64) error {
+	if x.symbols != nil && address < modulesStart {
+		return nil
 	}
-	x.checked = true
-	if x.symbols != nil && loaded == x.loaded {
+	if x.now == nil {
+		text, err := x.modules()
+		if err != nil && !os.IsNotExist(err) {
+			return fmt.Errorf("list modules: %w", err)
+		}
+		x.now = modulesOf(text)
+	}
+	if x.symbols != nil && moduleAt(x.now, address) == moduleAt(x.loaded, address) {
 		return nil
 	}
 	table, err := x.read()
 	if err != nil {
 		return err
 	}
-	x.loaded, x.symbols, x.frames = loaded, table.functions(), map[uint64]string{}
+	x.loaded, x.symbols, x.frames = x.now, table.functions(), map[uint64]string{}
 	return nil
 }
 
-// placed lists the modules with their addresses: the first and the last field of
-// each line (m_show() in kernel/module/procfs.c).
-func (x *Index) placed() (string, error) {
-	text, err := x.modules()
-	if os.IsNotExist(err) {
-		return "", nil
-	}
-	if err != nil {
-		return "", fmt.Errorf("list modules: %w", err)
-	}
-	var b []byte
-	for line := range bytes.Lines(text) {
-		fields := bytes.Fields(line)
-		for i, f := range fields {
-			if i == 0 || bytes.HasPrefix(f, []byte("0x")) {
-				b = append(append(b, f...), ' ')
+// modulesOf reads lines of name, size, …, address (m_show() in
+// kernel/module/procfs.c).
+func modulesOf(text []byte) []placed {
+	all := []placed{}
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		for _, f := range fields {
+			hex, ok := strings.CutPrefix(f, "0x")
+			start, err := strconv.ParseUint(hex, 16, 64)
+			size, err2 := strconv.ParseUint(fields[1], 10, 32)
+			if ok && err == nil && err2 == nil {
+				all = append(all, placed{fields[0], start, start + size})
 			}
 		}
 	}
-	return string(b), nil
+	return all
+}
+
+// moduleAt returns the module at the address, the zero one when there is none.
+func moduleAt(modules []placed, address uint64) placed {
+	for _, m := range modules {
+		if address >= m.start && address < m.end {
+			return m
+		}
+	}
+	return placed{}
 }
 
 // functions are the symbols of code in the table, by address.
@@ -132,12 +158,4 @@ func (x *Index) find(address uint64) string {
 		i--
 	}
 	return fmt.Sprintf("%s+%#x", x.symbols[i].name, address-x.symbols[i].address)
-}
-
-// NewIndexOf returns an index of a table that does not change.
-func NewIndexOf(t Table) *Index {
-	return &Index{
-		read:    func() (Table, error) { return t, nil },
-		modules: func() ([]byte, error) { return nil, nil },
-	}
 }

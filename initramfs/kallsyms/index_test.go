@@ -26,6 +26,9 @@ func TestIndex(t *testing.T) {
 	x.Recheck()
 	modules = "bonding 200704 3 - Live 0xffffffffa0000000\n" // one more user
 	check(0xffffffffa0000004, "bond_init+0x4")
+	x.Recheck()
+	modules += "other 12288 0 - Live 0xffffffffa0040000\n" // elsewhere
+	check(0xffffffffa0000004, "bond_init+0x4")
 	if reads != 1 {
 		t.Errorf("the table was read %d times", reads)
 	}

@@ -60,17 +60,26 @@ func Loaded(name string) bool {
 	return err == nil
 }
 
+// Open opens the module's file.
+func (d Dir) Open(name string) (*os.File, error) {
+	path, err := d.file(name)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open module %s: %w", name, err)
+	}
+	return f, nil
+}
+
 // Load loads the module with finit_module(2) on the calling thread, with
 // parameters as modprobe takes them. A module that is there already is an
 // error: its parameters could not be set.
 func (d Dir) Load(name, parameters string) error {
-	path, err := d.file(name)
+	f, err := d.Open(name)
 	if err != nil {
 		return err
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("load module %s: %w", name, err)
 	}
 	defer f.Close()
 	if err := unix.FinitModule(int(f.Fd()), parameters, 0); err != nil {

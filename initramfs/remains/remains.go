@@ -33,6 +33,7 @@ var places = []struct{ dir, what string }{
 	{"/proc/net/dev_snmp6", "IPv6 statistics (snmp6_register_dev)"},
 	{"/proc/net/bonding", "bond in procfs (bond_create_proc_entry)"},
 	{"/sys/kernel/debug/bonding", "bond in debugfs (bond_debug_register)"},
+	{"/sys/kernel/debug/caif_serial", caifThing},
 	{"/sys/kernel/debug/ref_tracker", trackerThing},
 }
 
@@ -78,6 +79,7 @@ func (s Snapshot) add(what, name string, n int) { s[Thing{what, name}] += n }
 const (
 	kernelThreadThing = "kernel thread"
 	namespaceThing    = "network namespace"
+	caifThing         = "CAIF terminal in debugfs (debugfs_init)"
 	trackerThing      = "reference tracker (ref_tracker_dir_init)"
 )
 
@@ -277,7 +279,7 @@ func (c Change) String() string {
 
 // harmless are the things whose staying keeps nobody from creating the same
 // devices again.
-var harmless = []string{kernelThreadThing, namespaceThing, trackerThing}
+var harmless = []string{kernelThreadThing, namespaceThing, trackerThing, caifThing}
 
 // InTheWay reports whether the change may make a later case fail for want of a
 // name, an ifindex or a module that can be unloaded.

@@ -19,7 +19,7 @@ var ErrNoAck = errors.New("request was not acknowledged")
 // none between two reads: a link message is about 2 KiB.
 const receiveBuffer = 8 << 20
 
-// A Conn is a NETLINK_ROUTE socket of the namespace it was opened in.
+// A Conn is a netlink socket of the namespace it was opened in.
 type Conn struct {
 	fd  int
 	seq uint32
@@ -27,20 +27,24 @@ type Conn struct {
 }
 
 // Dial opens a socket for requests.
-func Dial() (*Conn, error) { return dial(0) }
+func Dial() (*Conn, error) { return dial(unix.NETLINK_ROUTE, 0) }
+
+// DialGeneric opens a socket for requests to the families of generic netlink, which
+// are as synchronous as those to rtnetlink.
+func DialGeneric() (*Conn, error) { return dial(unix.NETLINK_GENERIC, 0) }
 
 // Listen opens a socket that receives the notifications of RTNLGRP_LINK.
-func Listen() (*Conn, error) { return dial(1 << (unix.RTNLGRP_LINK - 1)) }
+func Listen() (*Conn, error) { return dial(unix.NETLINK_ROUTE, 1<<(unix.RTNLGRP_LINK-1)) }
 
-func dial(groups uint32) (*Conn, error) {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+func dial(protocol int, groups uint32) (*Conn, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
 	if err != nil {
-		return nil, fmt.Errorf("open rtnetlink socket: %w", err)
+		return nil, fmt.Errorf("open netlink socket: %w", err)
 	}
 	c := &Conn{fd: fd, buf: make([]byte, 64<<10)}
 	if err := c.configure(groups); err != nil {
 		unix.Close(fd)
-		return nil, fmt.Errorf("set up rtnetlink socket: %w", err)
+		return nil, fmt.Errorf("set up netlink socket: %w", err)
 	}
 	return c, nil
 }
@@ -141,14 +145,16 @@ func (e *Error) Unwrap() error { return e.Errno }
 const nlmsgerrAttrMsg = 1
 
 // parseAck decodes an NLMSG_ERROR message. With NETLINK_CAP_ACK the original
-// request is cut down to its header, and attributes may follow.
+// request is cut down to its header, and attributes may follow. A positive value is
+// no errno but what a request answers, such as the number of a new radio
+// (hwsim_new_radio_nl() in drivers/net/wireless/virtual/mac80211_hwsim_main.c).
 func parseAck(m []byte) error {
 	const errorSize = 4 + unix.NLMSG_HDRLEN
 	if len(m) < unix.NLMSG_HDRLEN+4 {
 		return fmt.Errorf("malformed acknowledgement of %d bytes", len(m))
 	}
 	errno := -int32(binary.NativeEndian.Uint32(m[unix.NLMSG_HDRLEN:]))
-	if errno == 0 {
+	if errno <= 0 {
 		return nil
 	}
 	e := &Error{Errno: unix.Errno(errno)}

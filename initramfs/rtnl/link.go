@@ -10,6 +10,7 @@ package rtnl
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -92,6 +93,7 @@ type Link struct {
 	Lower    int    // IFLA_LINK
 	MTU      int    // IFLA_MTU, bytes
 	TxQueues int    // IFLA_NUM_TX_QUEUES
+	Parent   string // IFLA_PARENT_DEV_NAME: the device in sysfs that it belongs to
 	NetNS    int    // IFLA_NET_NS_FD: descriptor of the namespace the device goes to
 	Up, Down bool   // IFF_UP in ifi_flags, set or cleared
 }
@@ -113,6 +115,9 @@ func (l Link) attrs() []Attr {
 	var as []Attr
 	if l.Name != "" {
 		as = append(as, Attr{Type: unix.IFLA_IFNAME, Text: l.Name})
+	}
+	if l.Parent != "" {
+		as = append(as, Attr{Type: unix.IFLA_PARENT_DEV_NAME, Text: l.Parent})
 	}
 	for _, n := range []struct {
 		typ   uint16
@@ -156,10 +161,23 @@ func (l Link) Bytes() ([]byte, error) {
 type Request []byte
 
 func (l Link) request(typ uint16, flags netlink.HeaderFlags) (Request, error) {
-	data, err := l.Bytes()
+	r, err := NewRequest(typ, flags, l.ifinfomsg(), l.attrs())
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("link %q: %w", l.Name, err)
 	}
+	return r, nil
+}
+
+// NewRequest encodes a request of any netlink protocol: a header of its own, then
+// attributes.
+func NewRequest(typ uint16, flags netlink.HeaderFlags, header []byte, attrs []Attr) (Request, error) {
+	ae := netlink.NewAttributeEncoder()
+	encode(ae, attrs)
+	b, err := ae.Encode()
+	if err != nil {
+		return nil, fmt.Errorf("encode attributes: %w", err)
+	}
+	data := slices.Concat(header, b)
 	m := netlink.Message{
 		Header: netlink.Header{
 			Length: uint32(unix.NLMSG_HDRLEN + len(data)),
@@ -168,9 +186,9 @@ func (l Link) request(typ uint16, flags netlink.HeaderFlags) (Request, error) {
 		},
 		Data: data,
 	}
-	b, err := m.MarshalBinary()
+	b, err = m.MarshalBinary()
 	if err != nil {
-		return nil, fmt.Errorf("encode request for link %q: %w", l.Name, err)
+		return nil, fmt.Errorf("encode request: %w", err)
 	}
 	return b, nil
 }

@@ -1,0 +1,40 @@
+package device
+
+import (
+	"errors"
+	"io/fs"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestUndone checks which errors are forgiven to what undoes.
+func TestUndone(t *testing.T) {
+	for _, err := range []error{nil, unix.ENODEV, fs.ErrNotExist, &fs.PathError{Err: unix.ENOENT}} {
+		if undone(err) != nil {
+			t.Errorf("undone(%v) is an error", err)
+		}
+	}
+	if !errors.Is(undone(unix.EBUSY), unix.EBUSY) {
+		t.Error("undone() forgives EBUSY")
+	}
+}
+
+// TestTold checks what the creator is told on either side of a change.
+func TestTold(t *testing.T) {
+	bind, plain := bound(netdevsim, netdevsim, "netdevsim1", "eth0"), Way{Answer: unix.ENFILE}
+	for _, c := range []struct {
+		way     Way
+		release string
+		want    unix.Errno
+	}{
+		{bind, "5.10.200-teardown", unix.ENODEV},
+		{bind, "6.1.0", 0},
+		{plain, "7.3.0-rc1", unix.ENFILE},
+		{Way{}, "7.3.0-rc1", 0},
+	} {
+		if got := c.way.Told(c.release); got != c.want {
+			t.Errorf("way %s: Told(%s) = %v, want %v", c.way.Name, c.release, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,107 @@
+package device
+
+import (
+	"golang.org/x/sys/unix"
+)
+
+// legacyKinds are devices that are made by old interfaces: socket options, and the
+// loading of their drivers.
+var legacyKinds = []Kind{
+	{
+		// ipmr_reg_vif() in net/ipv4/ipmr.c returns NULL, of which vif_add()
+		// makes ENOBUFS. The name is that of the default table.
+		Name:   "pimreg",
+		Family: "tunnel",
+		Config: "CONFIG_IP_PIMSM_V2",
+		Source: "net/ipv4/ipmr.c",
+		Ways:   []Way{mroute4("pimreg", viffRegister).answering(unix.ENOBUFS)},
+	},
+	{
+		// ip6mr_reg_vif() and mif6_add() do the same.
+		Name:   "pim6reg",
+		Family: "tunnel",
+		Module: "ipv6",
+		Config: "CONFIG_IPV6_PIMSM_V2",
+		Source: "net/ipv6/ip6mr.c",
+		Ways:   []Way{mroute6("pim6reg", miffRegister).answering(unix.ENOBUFS)},
+	},
+	{
+		// teql_master_open() wants slaves.
+		Name:   "teql",
+		Family: "virtual",
+		Module: "sch_teql",
+		Eager:  true,
+		Config: "CONFIG_NET_SCH_TEQL",
+		Source: "net/sched/sch_teql.c",
+		Ways:   []Way{loading("sch_teql", "max_equalizers=1", "teql0").numbered().down(unix.EUNATCH)},
+	},
+	{
+		Name:   "eql",
+		Family: "virtual",
+		Module: "eql",
+		Eager:  true,
+		Config: "CONFIG_EQUALIZER",
+		Source: "drivers/net/eql.c",
+		Ways:   []Way{loading("eql", "", "eql")},
+	},
+	{
+		Name:   "netrom",
+		Family: "legacy",
+		Module: "netrom",
+		Eager:  true,
+		Config: "CONFIG_NETROM",
+		Source: "net/netrom/af_netrom.c",
+		Lines:  Lines{To: "6.12"},
+		Ways:   []Way{loading("netrom", "nr_ndevs=2", "nr1")},
+	},
+	{
+		Name:   "rose",
+		Family: "legacy",
+		Module: "rose",
+		Eager:  true,
+		Config: "CONFIG_ROSE",
+		Source: "net/rose/af_rose.c",
+		Lines:  Lines{To: "6.12"},
+		Ways:   []Way{loading("rose", "rose_ndevs=2", "rose1")},
+	},
+	{
+		// Four devices (NR_PORTS). yam_open() wants a bit rate.
+		Name:   "yam",
+		Family: "legacy",
+		Module: "yam",
+		Eager:  true,
+		Config: "CONFIG_YAM",
+		Source: "drivers/net/hamradio/yam.c",
+		Lines:  Lines{To: "6.12"},
+		Ways:   []Way{loading("yam", "", "yam3").down(unix.ENXIO)},
+	},
+	{
+		Name:   "bpqether",
+		Family: "legacy",
+		Module: "bpqether",
+		Eager:  true,
+		Config: "CONFIG_BPQETHER",
+		Source: "drivers/net/hamradio/bpqether.c",
+		Lines:  Lines{To: "6.12"},
+		Ways:   []Way{following("bpqether", "bpq0")},
+	},
+	{
+		Name:   "lapbether",
+		Family: "legacy",
+		Module: "lapbether",
+		Eager:  true,
+		Config: "CONFIG_LAPBETHER",
+		Source: "drivers/net/wan/lapbether.c",
+		Ways:   []Way{following("lapbether", "lapb0")},
+	},
+	{
+		Name:   "ipddp",
+		Family: "legacy",
+		Module: "ipddp",
+		Eager:  true,
+		Config: "CONFIG_IPDDP",
+		Source: "drivers/net/appletalk/ipddp.c",
+		Lines:  Lines{To: "6.1"},
+		Ways:   []Way{loading("ipddp", "", "ipddp0").numbered()},
+	},
+}
