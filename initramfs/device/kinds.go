@@ -25,7 +25,7 @@ var basicKinds = []Kind{
 		Load:   Load{"max_bonds=3", []string{"bond0", "bond1", "bond2"}},
 		Config: "CONFIG_BONDING",
 		Source: "drivers/net/bonding/bond_main.c",
-		Ways:   []Way{rtnetlink("bond"), bondSysfs},
+		Ways:   []Way{rtnetlink("bond").forXDP(), bondSysfs.forXDP()},
 	},
 	{
 		Name:   "veth",
@@ -34,7 +34,7 @@ var basicKinds = []Kind{
 		Module: "veth",
 		Config: "CONFIG_VETH",
 		Source: "drivers/net/veth.c",
-		Ways:   []Way{pair("veth", vethInfoPeer)},
+		Ways:   []Way{pair("veth", vethInfoPeer).forXDP()},
 		Pair:   true,
 	},
 	{

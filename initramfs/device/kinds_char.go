@@ -29,9 +29,9 @@ var charKinds = []Kind{
 		Config: "CONFIG_TUN",
 		Source: "drivers/net/tun.c",
 		Ways: []Way{
-			tunSetIff("ioctl", unix.IFF_TAP|unix.IFF_NO_PI),
-			tunSetIff("multi-queue", unix.IFF_TAP|unix.IFF_NO_PI|unix.IFF_MULTI_QUEUE),
-			tunSetIff("napi", unix.IFF_TAP|unix.IFF_NO_PI|unix.IFF_NAPI|unix.IFF_NAPI_FRAGS),
+			tunSetIff("ioctl", unix.IFF_TAP|unix.IFF_NO_PI).forXDP(),
+			tunSetIff("multi-queue", unix.IFF_TAP|unix.IFF_NO_PI|unix.IFF_MULTI_QUEUE).forXDP(),
+			tunSetIff("napi", unix.IFF_TAP|unix.IFF_NO_PI|unix.IFF_NAPI|unix.IFF_NAPI_FRAGS).forXDP(),
 		},
 	},
 }

@@ -111,6 +111,11 @@ func (w Way) short(errnos ...unix.Errno) Way {
 	return w
 }
 
+// forXDP is for a driver with ndo_xdp_xmit: dev_map_notification() in
+// kernel/bpf/devmap.c says NOTIFY_BAD when it has no memory for the device, which
+// is no errno but reads as EPERM.
+func (w Way) forXDP() Way { return w.short(unix.EPERM) }
+
 func newLink(e *Env, d Device, kind string, data []rtnl.Attr) (Op, error) {
 	l := link(d, kind)
 	l.Data = data
