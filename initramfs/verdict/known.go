@@ -92,6 +92,15 @@ func (issues Issues) Explain(release string, c *Case) {
 	}
 }
 
+// Deadly reports whether an issue of the kernel release is that a case like c kills
+// the kernel.
+func (issues Issues) Deadly(release string, c *Case) bool {
+	return slices.ContainsFunc(issues, func(i Issue) bool {
+		return i.Oracle == Guest && i.covers(c) && i.in(release) &&
+			(len(i.Triggers) == 0 || slices.Contains(i.Triggers, c.Trigger))
+	})
+}
+
 // Fixed returns the issues of the kernel release that the cases should have met
 // and did not: cases of all its kinds and exits and one of its triggers ran to
 // their end, and none of them met it. The findings must have been explained.

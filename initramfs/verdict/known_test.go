@@ -106,6 +106,30 @@ func TestExplainExits(t *testing.T) {
 	}
 }
 
+func TestDeadly(t *testing.T) {
+	issues := load(t, issueText(map[string]string{
+		"oracle": "oracle = \"guest\"", "extra": "exits = [\"E8\"]\ntriggers = [\"name\"]\n"}))
+	tests := []struct {
+		release string
+		c       Case
+		want    bool
+	}{
+		{"6.12.117", Case{Kind: "bridge", Exit: "E8", Trigger: "name"}, true},
+		{"6.12.117", Case{Kind: "bridge", Exit: "E8", Trigger: "module"}, false},
+		{"6.12.117", Case{Kind: "bridge", Exit: "E9", Trigger: "name"}, false},
+		{"6.12.117", Case{Kind: "bond", Exit: "E8", Trigger: "name"}, false},
+		{"6.1.192", Case{Kind: "bridge", Exit: "E8", Trigger: "name"}, false},
+	}
+	for _, tt := range tests {
+		if got := issues.Deadly(tt.release, &tt.c); got != tt.want {
+			t.Errorf("on %s, %+v is deadly: %v, want %v", tt.release, tt.c, got, tt.want)
+		}
+	}
+	if leaks := load(t, issueText(nil)); leaks.Deadly("6.12.117", &Case{Kind: "bridge"}) {
+		t.Error("a leak is deadly")
+	}
+}
+
 // TestExplainHidesNothing mixes a known leak with another one in one case.
 func TestExplainHidesNothing(t *testing.T) {
 	issues := load(t, issueText(nil))

@@ -12,11 +12,7 @@ import (
 // kernel line where one is given, and in the profile. Its -count=1 keeps go test
 // from answering with a cached result.
 func RepeatCommand(caseName, kernelLine, profile string) string {
-	elements := strings.Split(caseName, "/")
-	for i, e := range elements {
-		elements[i] = "^" + regexp.QuoteMeta(e) + "$"
-	}
-	filter := shellQuote(strings.Join(elements, "/"))
+	filter := shellQuote(ExactFilter(caseName))
 	switch {
 	case kernelLine == "":
 		return "go test ./tests -count=1 -run " + filter
@@ -24,6 +20,15 @@ func RepeatCommand(caseName, kernelLine, profile string) string {
 		return "go run ./runner run --kernel " + shellWord(kernelLine) + " --profile " + shellWord(profile) + " --run " + filter
 	}
 	return "TEARDOWN_KERNEL=" + shellWord(kernelLine) + " go test ./tests -count=1 -run " + filter
+}
+
+// ExactFilter returns the value of go test's -run that selects just the case.
+func ExactFilter(caseName string) string {
+	elements := strings.Split(caseName, "/")
+	for i, e := range elements {
+		elements[i] = "^" + regexp.QuoteMeta(e) + "$"
+	}
+	return strings.Join(elements, "/")
 }
 
 // unusual reports whether a profile is not the default one.

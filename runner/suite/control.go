@@ -3,9 +3,11 @@ package suite
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"netdev.test/teardown/initramfs/wire"
+	"netdev.test/teardown/runner/result"
 )
 
 // control takes a message of the guest's supervisor.
@@ -48,8 +50,20 @@ func (s *session) greet(g *guest, line []byte) error {
 	s.phase(phaseBoot, g.hello.Sub(g.began).Seconds())
 	s.phase(phaseCases, 0) // before those that the guest tells
 	s.progress(g, Event{Phase: phaseCases})
-	s.tell(g, wire.ControlPort, wire.Start{Args: s.plan.guest, Env: s.config.Env})
+	s.tell(g, wire.ControlPort, wire.Start{Args: s.args(g), Env: s.config.Env})
 	return nil
+}
+
+// args are the arguments of the guest's test binary. One that is for a single case
+// need not go through all others.
+func (s *session) args(g *guest) []string {
+	args := slices.Clone(s.plan.guest)
+	if len(g.only) == 1 {
+		for name := range g.only {
+			args = append(args, "-test.run="+result.ExactFilter(name))
+		}
+	}
+	return args
 }
 
 // hangUp answers the guest's exit when nothing it sent can still be on its

@@ -150,14 +150,9 @@ func (s *session) schedule() {
 	}
 	s.dismiss()
 	for s.stopped == "" && s.tired == "" && s.fatal == nil && len(s.guests) < s.slots {
-		again := s.round.in(pending)
-		repeating := slices.ContainsFunc(s.guests, func(g *guest) bool { return g.only != nil })
+		only := s.waiting()
 		switch {
-		case len(again) > 0 && !repeating:
-			only := map[string]*work{}
-			for _, w := range again {
-				only[w.name] = w
-			}
+		case len(only) > 0:
 			s.start(only)
 		case s.wantsMore():
 			s.start(nil)
@@ -166,6 +161,41 @@ func (s *session) schedule() {
 		}
 	}
 }
+
+// waiting returns what the next guest that takes nothing else is for: a case that
+// kills its guest, alone, or, one guest at a time, all that are to be run again.
+func (s *session) waiting() map[string]*work {
+	given := func(w *work) bool {
+		return slices.ContainsFunc(s.guests, func(g *guest) bool { return g.only[w.name] == w })
+	}
+	again, busy := map[string]*work{}, false
+	for _, w := range s.round.in(pending) {
+		switch {
+		case given(w):
+			busy = busy || !w.deadly
+		case w.deadly:
+			return map[string]*work{w.name: w}
+		default:
+			again[w.name] = w
+		}
+	}
+	if busy || slices.ContainsFunc(s.guests, func(g *guest) bool { return g.repeats() }) {
+		return nil
+	}
+	return again
+}
+
+// repeats reports whether the guest is for cases of others that died.
+func (g *guest) repeats() bool {
+	for _, w := range g.only {
+		return !w.deadly
+	}
+	return false
+}
+
+// manyCases is how many cases that nobody has taken are worth one more guest: it
+// boots in the time of a dozen.
+const manyCases = 40
 
 // wantsMore reports whether another guest for what is not taken would help.
 //
@@ -185,7 +215,10 @@ func (s *session) wantsMore() bool {
 	if fit == 0 {
 		return !s.round.enumerated || len(s.round.in(unclaimed)) > 0
 	}
-	return !s.round.enumerated && (!s.plan.narrow || len(s.round.works) > 1)
+	if s.round.enumerated {
+		return len(s.round.in(unclaimed)) >= manyCases
+	}
+	return !s.plan.narrow || len(s.round.works) > 1
 }
 
 // dismiss kills the guests that never had a case and for which none is left.
@@ -233,6 +266,10 @@ func (s *session) closeRound(i int) {
 		why = s.tired
 	}
 	for _, w := range s.round.in(pending) {
+		if w.guest == nil && w.lost == 0 {
+			s.unknown(w, "it was not run: "+why)
+			continue
+		}
 		s.unknown(w, "its guest died before its verdict, and it was not run again: "+why)
 	}
 	missing := !s.round.enumerated || len(s.round.in(unclaimed)) > 0 || i+1 < s.plan.count

@@ -652,7 +652,9 @@ func TestScale(t *testing.T) {
 	}
 }
 
-func TestKnownDeath(t *testing.T) {
+// deadly is a known issue that all cases of the fake guests may meet.
+func deadly(t *testing.T) verdict.Issues {
+	t.Helper()
 	issues, err := verdict.LoadKnown([]byte(`
 [[issue]]
 id = "fatal"
@@ -668,17 +670,49 @@ kernels = ">=6.0"
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &lab{cases: cases(2), quirk: map[string]func(*fake){"1 TestA/a": died}}
-	o := try(t, l, func(c *Config) { c.Issues = issues })
-	want := []string{"TestA/a known in 1: known issue fatal", "TestA/b pass in 2"}
+	return issues
+}
+
+// TestKnownDeath: each case that may kill its guest gets one of its own, where it
+// is the only one, and is not run again if the guest dies after it settled.
+func TestKnownDeath(t *testing.T) {
+	l := &lab{cases: cases(3), quirk: map[string]func(*fake){
+		"TestA/a": died, "TestA/b": func(f *fake) { f.lab.quirk["3 scan"] = died }}}
+	o := try(t, l, func(c *Config) { c.Issues = deadly(t) })
+	want := []string{"TestA/a known in 2: known issue fatal", "TestA/b known in 3: known issue fatal", "TestA/c pass in 4"}
 	if diff := cmp.Diff(want, o.verdicts()); diff != "" {
 		t.Errorf("want (-), got (+):\n%s", diff)
 	}
-	if diff := cmp.Diff(map[string]string{"TestA": "pass", "TestA/a": "pass", "TestA/b": "pass"}, o.tests(t)); diff != "" {
+	tests := map[string]string{"TestA": "pass", "TestA/a": "pass", "TestA/b": "pass", "TestA/c": "pass"}
+	if diff := cmp.Diff(tests, o.tests(t)); diff != "" {
 		t.Errorf("want (-), got (+):\n%s", diff)
 	}
 	if ExitCode(o.run) != result.Good || len(o.run.Known) != 1 {
 		t.Errorf("exit status %d, known issues %v", ExitCode(o.run), o.run.Known)
+	}
+	if args := l.start[3].Args; args[len(args)-1] != "-test.run=^TestA$/^b$" {
+		t.Errorf("guest 3 was started with %q", args)
+	}
+}
+
+// TestManyLeft: where a spoiled guest leaves many cases, two guests share them.
+func TestManyLeft(t *testing.T) {
+	l := &lab{quirk: map[string]func(*fake){"1 TestA/a": spoils, "2 TestA/a": spoils}}
+	for i := range 2 * manyCases {
+		l.cases = append(l.cases, fmt.Sprintf("TestA/%c%d", 'a'+min(i, 1), i))
+	}
+	l.cases[0] = "TestA/a"
+	l.hook = func(*fake, string) { time.Sleep(time.Second) }
+	o := try(t, l, func(c *Config) { c.VMs = 2 })
+	by := map[int]int{}
+	for _, c := range o.run.Cases {
+		by[c.Boot]++
+	}
+	spoiled := l.provoked("TestA/a")[0]
+	for _, g := range []int{1, 2, 3} {
+		if (by[g] == 1) != (g == spoiled) || g != spoiled && by[g] < manyCases/2 {
+			t.Errorf("guest %d was spoiled; cases by guest: %v", spoiled, by)
+		}
 	}
 }
 

@@ -62,9 +62,11 @@ func (s *session) claim(g *guest, m wire.Message) error {
 	if w.guest == g {
 		return fmt.Errorf("a second claim of %s", m.Test)
 	}
+	w.describe(m.Case)
+	w.deadly = s.config.Issues.Deadly(s.release, &w.about)
 	granted := s.grants(g, w)
 	if granted {
-		w.take(g, m.Case)
+		w.take(g)
 		s.merger.Own(w.name, g.number)
 		s.progress(g, Event{Phase: phaseCases, Case: w.name})
 	} else {
@@ -74,13 +76,17 @@ func (s *session) claim(g *guest, m wire.Message) error {
 	return nil
 }
 
-// grants decides whether the guest may run the case.
+// grants decides whether the guest may run the case. One that kills its guest
+// would take the cases along that wait for the scan, so it gets one of its own.
 func (s *session) grants(g *guest, w *work) bool {
 	switch {
 	case g.unfit != "" || g.killed != "" || s.stopped != "":
 		return false
 	case g.only != nil:
 		return w.state == pending && g.only[w.name] != nil
+	case w.state == unclaimed && w.deadly:
+		w.state = pending
+		return false
 	}
 	return w.state == unclaimed
 }

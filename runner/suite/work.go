@@ -19,6 +19,7 @@ type work struct {
 	since    time.Time // when it was granted
 	step, of int       // of its progress
 	lost     int       // how often a guest left it without a verdict
+	deadly   bool      // a known issue says that it kills its guest
 	verdict  *verdict.Case
 	end      *gotest.Event
 }
@@ -30,7 +31,7 @@ const (
 	unclaimed state = iota // asked for, and not granted yet
 	running                // its provocation is not over
 	settled                // it waits for its verdict
-	pending                // its guest died; to be run again
+	pending                // to be run by a guest for it: its guest died, or it is deadly
 	over                   // it has its entry in the result
 )
 
@@ -61,13 +62,17 @@ func (r *round) in(st state) (works []*work) {
 	return works
 }
 
-// take hands the case to g, whose claim may describe it.
-func (w *work) take(g *guest, about *verdict.Case) {
-	w.state, w.guest, w.since, w.verdict, w.end = running, g, time.Now(), nil, nil
-	w.step, w.of = 0, 0
+// describe notes what a claim tells of the case, which may be nothing.
+func (w *work) describe(about *verdict.Case) {
 	if about != nil {
 		w.about = verdict.Case{Kind: about.Kind, Exit: about.Exit, Trigger: about.Trigger}
 	}
+}
+
+// take hands the case to g.
+func (w *work) take(g *guest) {
+	w.state, w.guest, w.since, w.verdict, w.end = running, g, time.Now(), nil, nil
+	w.step, w.of = 0, 0
 	g.cases = append(g.cases, w)
 	g.mark = g.console.mark()
 }
