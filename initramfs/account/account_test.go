@@ -16,6 +16,7 @@ const sample = `allocinfo - version: 1.0
          128        1 net/core/dev.c:11400 func:alloc_netdev_mqs
          192        3 drivers/net/dummy.c:111 [dummy] func:dummy_dev_init
       123456       99 mm/slub.c:1 func:new_slab
+        4096       16 net/core/skbuff.c:356 func:napi_skb_cache_get
 `
 
 func TestParse(t *testing.T) {

@@ -79,6 +79,9 @@ var errStop = errors.New("the provocation was stopped")
 func (s *Session) Case(spec Spec, provoke func(c *C)) {
 	s.T.Run(spec.Name, func(t *testing.T) {
 		about := spec.about(t.Name())
+		if why := spec.lacking(); why != "" {
+			about.Verdict, about.Reason = verdict.Skip, why
+		}
 		if !self.host.claim(about) {
 			t.SkipNow()
 		}
@@ -96,6 +99,16 @@ func (s *Session) Case(spec Spec, provoke func(c *C)) {
 	})
 }
 
+// lacking tells which of the needs the kernel does not meet, or "".
+func (s Spec) lacking() string {
+	for _, r := range s.Needs {
+		if why := self.lack(r.Lines, r.Config); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
 // about is what is known of the case before it runs.
 func (s Spec) about(name string) verdict.Case {
 	return verdict.Case{
@@ -109,11 +122,8 @@ func (s Spec) about(name string) verdict.Case {
 
 // run provokes, and asks every oracle that can answer at once.
 func (c *C) run(provoke func(c *C)) {
-	for _, r := range c.spec.Needs {
-		if why := self.lack(r.Lines, r.Config); why != "" {
-			c.Skip(why)
-			return
-		}
+	if c.result.Verdict == verdict.Skip {
+		return
 	}
 	for _, name := range c.spec.Modules {
 		if err := self.load(name); errors.Is(err, module.ErrAbsent) {

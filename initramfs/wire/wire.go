@@ -59,8 +59,9 @@ type Type string
 // The types of message that the test binary sends on [CasePort].
 const (
 	// Claim asks whether the case Test is this guest's to run; Case is what is
-	// known of it before it runs, for the host to report if the guest dies. The
-	// host answers each claim, in order, with one [Grant].
+	// known of it before it runs, for the host to report if the guest dies; its
+	// Verdict is skip when the kernel lacks what it needs, and else empty. The host
+	// answers each claim, in order, with one [Grant].
 	Claim Type = "claim"
 	// Progress says that Test has done Done of about Of steps (Of may be 0 or
 	// grow). It also shows that the guest is alive.

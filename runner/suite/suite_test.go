@@ -695,6 +695,15 @@ func TestKnownDeath(t *testing.T) {
 	}
 }
 
+// TestKnownDeathOfNothing: a case that will be skipped kills no guest.
+func TestKnownDeathOfNothing(t *testing.T) {
+	l := &lab{cases: cases(1), lacking: true, quirk: map[string]func(*fake){"verdict TestA/a": says("TestA/a", verdict.Skip, "SKIP")}}
+	o := try(t, l, func(c *Config) { c.Issues = deadly(t) })
+	if diff := cmp.Diff([]string{"TestA/a skip in 1: for a reason"}, o.verdicts()); diff != "" || l.boots != 1 {
+		t.Errorf("%d boots; want (-), got (+):\n%s", l.boots, diff)
+	}
+}
+
 // TestManyLeft: where a spoiled guest leaves many cases, two guests share them.
 func TestManyLeft(t *testing.T) {
 	l := &lab{quirk: map[string]func(*fake){"1 TestA/a": spoils, "2 TestA/a": spoils}}

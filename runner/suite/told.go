@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"netdev.test/teardown/initramfs/verdict"
 	"netdev.test/teardown/initramfs/wire"
 )
 
@@ -63,7 +64,7 @@ func (s *session) claim(g *guest, m wire.Message) error {
 		return fmt.Errorf("a second claim of %s", m.Test)
 	}
 	w.describe(m.Case)
-	w.deadly = s.config.Issues.Deadly(s.release, &w.about)
+	w.deadly = s.config.Issues.Deadly(s.release, &w.about) && !skips(m.Case)
 	granted := s.grants(g, w)
 	if granted {
 		w.take(g)
@@ -75,6 +76,9 @@ func (s *session) claim(g *guest, m wire.Message) error {
 	s.tell(g, wire.CasePort, wire.Grant{Granted: granted})
 	return nil
 }
+
+// skips reports whether a claim says that the case will be skipped.
+func skips(about *verdict.Case) bool { return about != nil && about.Verdict == verdict.Skip }
 
 // grants decides whether the guest may run the case. One that kills its guest
 // would take the cases along that wait for the scan, so it gets one of its own.
