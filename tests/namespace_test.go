@@ -200,6 +200,7 @@ func newUnsharing(c *guest.C) unsharing {
 	home, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	c.Unless(err)
 	c.Env.OnClose(func() error { return unix.Close(home) })
+	c.MakesNamespaces()
 	return unsharing{home}
 }
 

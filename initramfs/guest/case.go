@@ -315,6 +315,7 @@ func (c *C) settle() (leftover, error) {
 	begin := time.Now()
 	flush, wait := begin.Add(flushStep), 2*flushStep
 	for {
+		began := time.Now()
 		left, err := c.look()
 		if err != nil || left.empty() || time.Since(begin) > wire.Deadline(settleTime) {
 			return left, err
@@ -325,14 +326,14 @@ func (c *C) settle() (leftover, error) {
 			}
 			flush, wait = time.Now().Add(wait), 2*wait
 		}
-		time.Sleep(settleStep)
+		time.Sleep(max(settleStep, time.Since(began))) // leave as much time to what is waited for
 	}
 }
 
 // look asks the oracles of what is left.
 func (c *C) look() (leftover, error) {
 	var left leftover
-	now, err := self.snapshot()
+	now, err := self.resnap()
 	if err != nil {
 		return left, err
 	}

@@ -58,6 +58,7 @@ type machine struct {
 	netlink  *rtnl.Conn
 	listener *rtnl.Conn
 	viewer   *remains.Viewer
+	census   census
 
 	table   kallsyms.Table
 	symbols kallsyms.Symbols // of the functions that are probed, and more
@@ -170,6 +171,11 @@ func (m *machine) openTracer() error {
 	m.symbols = m.table.Find(names...)
 	if m.defersNamespaces() {
 		if err := flushNamespaces(); err != nil {
+			return err
+		}
+	}
+	if m.quarantines() {
+		if err := m.census.count(); err != nil {
 			return err
 		}
 	}

@@ -234,23 +234,37 @@ func EmptyQuarantine() error {
 	return nil
 }
 
-func (s Snapshot) namespaces() error {
+// CountNamespaces returns the number of network namespaces besides the initial one,
+// with those in KASAN's quarantine; fs.ErrNotExist where the kernel does not tell.
+func CountNamespaces() (int, error) {
 	text, err := os.ReadFile(namespaceObjects)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
 	if err != nil {
-		return err
+		return 0, err
 	}
 	// "3" or "3 N0=3"
 	count, _, _ := strings.Cut(strings.TrimSpace(string(text)), " ")
 	n, err := strconv.Atoi(count)
 	if err != nil {
-		return fmt.Errorf("malformed %s: %q", namespaceObjects, text)
+		return 0, fmt.Errorf("malformed %s: %q", namespaceObjects, text)
 	}
-	s.add(namespaceThing, "net_namespace", n)
-	return nil
+	return n, nil
 }
+
+func (s Snapshot) namespaces() error {
+	n, err := CountNamespaces()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	s.SetNamespaces(n)
+	return err
+}
+
+// namespaces is what the network namespaces are counted as.
+var namespaces = Thing{namespaceThing, "net_namespace"}
+
+// Namespaces and SetNamespaces are the number of network namespaces in the snapshot.
+func (s Snapshot) Namespaces() int     { return s[namespaces] }
+func (s Snapshot) SetNamespaces(n int) { s[namespaces] = n }
 
 // OnlyNamespaces reports whether the number of network namespaces is all that
 // changed.
