@@ -87,6 +87,12 @@ func (c *console) after(mark int) []byte {
 	return bytes.Clone(c.tail[max(0, len(c.tail)-(c.total-mark)):])
 }
 
+// between returns what came between two marks, as far as it is kept.
+func (c *console) between(from, to int) []byte {
+	text := c.after(from)
+	return text[:max(0, len(text)-len(c.after(to)))]
+}
+
 // close closes the file.
 func (c *console) close() error {
 	c.mu.Lock()

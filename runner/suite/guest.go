@@ -41,6 +41,7 @@ type guest struct {
 	said    []byte // the end of what its test binary printed outside tests
 	cases   []*work
 	mark    int     // in the console, where its last case began
+	nmiMark int     // and where it was when the NMI was sent
 	phases  float64 // seconds of the phases that it told
 	boot    bootRecord
 	waitErr error
@@ -244,7 +245,7 @@ func (s *session) expire(g *guest) {
 	case !g.saidHello:
 		s.kill(g, fmt.Sprintf("it did not say hello within %v", s.scaled(s.config.BootLimit)))
 	default:
-		g.nmi = time.Now()
+		g.nmi, g.nmiMark = time.Now(), g.console.mark()
 		s.helpers.Go(func() { g.machine.NMI() }) // if it has no effect the kill has
 	}
 }

@@ -200,15 +200,23 @@ func (s *session) enumerated(g *guest) {
 	}
 }
 
+// maxBefore is how many lines are shown of what a guest that hangs said before it was
+// asked what it does.
+const maxBefore = 10
+
 // died deals with a guest that went without a last word.
 func (s *session) died(g *guest) {
 	title, lines := s.config.LastWords(g.console.after(g.mark))
+	if !g.nmi.IsZero() {
+		title = "the guest hung"
+		_, before := s.config.LastWords(g.console.between(g.mark, g.nmiMark))
+		_, after := s.config.LastWords(g.console.after(g.nmiMark))
+		lines = append(before[max(0, len(before)-maxBefore):], after...)
+	}
 	if len(lines) == 0 {
 		lines = []string{"the console shows nothing since the case began"}
 	}
 	switch {
-	case !g.nmi.IsZero():
-		title = "the guest hung"
 	case g.garbage:
 		title = "the guest broke the protocol"
 		lines = append([]string{g.killed}, lines...)
