@@ -20,9 +20,10 @@ const (
 // not show when it is made to fail.
 const eventCall = "percpu_call"
 
-// Functions allocate per-cpu memory, all of it: mm/percpu.c of the lines before
-// and from 6.10 on.
-var Functions = []string{"pcpu_alloc", "pcpu_alloc_noprof"}
+// Functions allocate per-cpu memory, all of it: mm/percpu.c of the lines from 6.10 on
+// and before. The first that a kernel has counts: lib/debugobjects.c of newer ones has
+// a pcpu_alloc() of its own.
+var Functions = []string{"pcpu_alloc_noprof", "pcpu_alloc"}
 
 // Probes is what must be recorded.
 var Probes = []trace.Probe{

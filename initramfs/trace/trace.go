@@ -65,7 +65,13 @@ func Open(tracefs string, symbols kallsyms.Symbols, probes []Probe) (*Tracer, er
 	if err := t.write("buffer_size_kb", bufferKiB); err != nil {
 		return nil, err
 	}
-	found := slices.DeleteFunc(slices.Clone(probes), func(p Probe) bool { return !t.exists(p, symbols) })
+	found := slices.DeleteFunc(slices.Clone(probes), func(p Probe) bool {
+		if t.present[p.Event] || !t.exists(p, symbols) {
+			return true
+		}
+		t.present[p.Event] = true
+		return false
+	})
 	if err := t.define(symbols, found); err != nil {
 		return nil, err
 	}
@@ -117,7 +123,6 @@ func (t *Tracer) exists(p Probe, symbols kallsyms.Symbols) bool {
 func (t *Tracer) define(symbols kallsyms.Symbols, probes []Probe) error {
 	var lines strings.Builder
 	for _, p := range probes {
-		t.present[p.Event] = true
 		if p.Tracepoint == "" {
 			fmt.Fprintf(&lines, "%s:%s/%s %s %s\n", p.sort(), group, p.Event, symbols[p.Symbol], p.Args)
 		}
