@@ -23,24 +23,28 @@ type Issue struct {
 	Oracle    Oracle `toml:"oracle"`
 	Signature string `toml:"signature"`
 	Detail    string `toml:"detail"`
-	// Kinds and Exits say which cases may meet it: device kinds or "*", and
-	// exits of register_netdevice(), all of them when there are none.
-	Kinds list `toml:"kinds"`
-	Exits list `toml:"exits"`
+	// Kinds, Exits and Cases say which cases may meet it: device kinds or "*",
+	// exits of register_netdevice(), all of them when there are none, and a regular
+	// expression that the case's name must match, if there is one.
+	Kinds list   `toml:"kinds"`
+	Exits list   `toml:"exits"`
+	Cases string `toml:"cases"`
 	// Triggers are those that are known to provoke it: only when one of them
 	// ran can its absence mean that it is fixed. None means any.
 	Triggers list `toml:"triggers"`
 	// Kernels are the ranges of releases that have it (">=6.12 <7.4"); one of
 	// them must hold.
 	Kernels list `toml:"kernels"`
+	// Sometimes says that it is a race: its absence means nothing.
+	Sometimes bool `toml:"sometimes"`
 	// Reason says why it is there and tolerated, Evidence how that was seen.
 	Reason   string `toml:"reason"`
 	Evidence string `toml:"evidence"`
 	Link     string `toml:"link"` // where it was reported
 	Fix      string `toml:"fix"`  // the commit that mends it
 
-	signature, detail *regexp.Regexp
-	kernels           []releaseRange
+	signature, detail, cases *regexp.Regexp // nil where there is none
+	kernels                  []releaseRange
 }
 
 // Issues are known issues in the order of their file.
@@ -107,7 +111,7 @@ func (issues Issues) Deadly(release string, c *Case) bool {
 func (issues Issues) Fixed(cases []Case, release string) Issues {
 	var fixed Issues
 	for _, issue := range issues {
-		if issue.in(release) && issue.absent(cases) {
+		if !issue.Sometimes && issue.in(release) && issue.absent(cases) {
 			fixed = append(fixed, issue)
 		}
 	}
@@ -140,15 +144,17 @@ func (i *Issue) compile() error {
 		}
 		i.kernels = append(i.kernels, parsed)
 	}
-	var err error
-	if i.signature, err = compileSignature(i.Signature); err != nil {
-		return fmt.Errorf("signature: %w", err)
-	}
-	if i.Detail == "" {
-		return nil
-	}
-	if i.detail, err = compileSignature(i.Detail); err != nil {
-		return fmt.Errorf("detail: %w", err)
+	for _, e := range []struct {
+		key, expr string
+		re        **regexp.Regexp
+	}{{"signature", i.Signature, &i.signature}, {"detail", i.Detail, &i.detail}, {"cases", i.Cases, &i.cases}} {
+		if e.expr == "" {
+			continue
+		}
+		var err error
+		if *e.re, err = compileSignature(e.expr); err != nil {
+			return fmt.Errorf("%s: %w", e.key, err)
+		}
 	}
 	return nil
 }
@@ -176,7 +182,8 @@ func (i *Issue) explains(release string, c *Case, f Finding) bool {
 // covers reports whether c may meet the issue.
 func (i *Issue) covers(c *Case) bool {
 	return (slices.Contains(i.Kinds, anyKind) || slices.Contains(i.Kinds, c.Kind)) &&
-		(len(i.Exits) == 0 || slices.Contains(i.Exits, c.Exit))
+		(len(i.Exits) == 0 || slices.Contains(i.Exits, c.Exit)) &&
+		(i.cases == nil || i.cases.MatchString(c.Name))
 }
 
 // in reports whether the kernel release is one that has the issue. A release

@@ -125,6 +125,12 @@ func TestDeadly(t *testing.T) {
 			t.Errorf("on %s, %+v is deadly: %v, want %v", tt.release, tt.c, got, tt.want)
 		}
 	}
+	named := load(t, issueText(map[string]string{"oracle": "oracle = \"guest\"", "extra": "cases = '/bridge,ioctl'\n"}))
+	for name, want := range map[string]bool{"TestA/bridge,ioctl/E8": true, "TestA/bridge/E8": false} {
+		if got := named.Deadly("6.12.117", &Case{Name: name, Kind: "bridge"}); got != want {
+			t.Errorf("%s is deadly: %v, want %v", name, got, want)
+		}
+	}
 	if leaks := load(t, issueText(nil)); leaks.Deadly("6.12.117", &Case{Kind: "bridge"}) {
 		t.Error("a leak is deadly")
 	}

@@ -65,7 +65,7 @@ func (r *round) in(st state) (works []*work) {
 // describe notes what a claim tells of the case, which may be nothing.
 func (w *work) describe(about *verdict.Case) {
 	if about != nil {
-		w.about = verdict.Case{Kind: about.Kind, Exit: about.Exit, Trigger: about.Trigger}
+		w.about = verdict.Case{Name: w.name, Kind: about.Kind, Exit: about.Exit, Trigger: about.Trigger}
 	}
 }
 
