@@ -22,7 +22,8 @@ const sweepLimit = 5000
 // need what is failed.
 //
 // Allocations at the same call stack fail in the same way: of these only the first
-// is failed, where the injector can tell.
+// is failed, where the injector can tell. In a kernel that releases kobjects late a
+// device takes seconds to go, and only some of the call stacks have their turn.
 func sweep(c *guest.C, injector guest.Injector, op device.Op, each func(o guest.Outcome)) {
 	s := sweeping{c: c, injector: injector, op: op, each: each}
 	if nth, ok := injector.(*fault.Nth); ok && !*exhaustive && c.Traces() {
@@ -83,6 +84,10 @@ func (s *sweeping) all() {
 // free, as with a new page for a slab cache.
 const rehearsals = 3
 
+// lateSites is at how many call stacks a sweep fails an allocation in a kernel that
+// releases kobjects late: together they take a minute.
+const lateSites = 16
+
 // economical rehearses the operation, and fails the first allocation at each call
 // stack. Where an injection hit another one than was rehearsed, it looks again
 // for what it missed.
@@ -103,9 +108,10 @@ func (s *sweeping) economical(nth *fault.Nth) {
 // unmet fails the first allocation at each call stack that was not failed yet. It
 // reports whether an injection missed its mark.
 func (s *sweeping) unmet(sites []string, failed map[string]bool) (missed bool) {
-	for i, site := range sites {
+	for _, i := range s.chosen(sites, failed) {
+		site := sites[i]
 		if failed[site] {
-			continue
+			continue // an injection that missed its mark had it
 		}
 		o, fired := s.inject(i + 1)
 		hit := o.RefusedSite()
@@ -113,4 +119,33 @@ func (s *sweeping) unmet(sites []string, failed map[string]bool) (missed bool) {
 		failed[site], failed[hit] = true, true
 	}
 	return missed
+}
+
+// chosen returns where the first allocation of each call stack is that has not
+// failed yet; some of these, evenly spread, where all would take too long.
+func (s *sweeping) chosen(sites []string, failed map[string]bool) []int {
+	var first []int
+	seen := map[string]bool{}
+	for i, site := range sites {
+		if !failed[site] && !seen[site] {
+			first = append(first, i)
+		}
+		seen[site] = true
+	}
+	if !guest.ReleasesLate() {
+		return first
+	}
+	return spread(first, lateSites-s.made)
+}
+
+// spread returns at most n of the elements, as far from each other as can be.
+func spread(all []int, n int) []int {
+	if n = max(n, 0); n >= len(all) {
+		return all
+	}
+	some := make([]int, n)
+	for i := range some {
+		some[i] = all[i*len(all)/n]
+	}
+	return some
 }

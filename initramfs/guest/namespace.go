@@ -131,6 +131,10 @@ func (m *machine) delaysRelease() bool {
 	return ok
 }
 
+// ReleasesLate reports whether the kernel releases kobjects seconds after their last
+// reference went, and so devices, which wait for those of their queues.
+func ReleasesLate() bool { return self.delaysRelease() }
+
 // quarantine is the function of KASAN that gives back a cache's freed objects.
 const quarantine = "kasan_cache_shrink"
 

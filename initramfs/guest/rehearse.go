@@ -34,7 +34,7 @@ func (c *C) Rehearse(nth *fault.Nth, op device.Op) Rehearsal {
 }
 
 // Skipped counts injections that were not made, because others with the same call
-// stack were.
+// stack were, or because each takes seconds.
 func (c *C) Skipped(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

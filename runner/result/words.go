@@ -90,7 +90,7 @@ func injections(cases []verdict.Case) []string {
 	}
 	parts := []string{plural(hits, "failure"), fmt.Sprintf("%d of them refused a device", refused)}
 	if skipped > 0 {
-		parts = append(parts, fmt.Sprintf("%d more only repeat a call stack (-exhaustive makes them too)", skipped))
+		parts = append(parts, fmt.Sprintf("%d more left out (-exhaustive makes them too)", skipped))
 	}
 	return parts
 }
