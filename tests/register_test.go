@@ -153,6 +153,8 @@ func (tr trigger) suits(sub subject) bool {
 	switch {
 	case tr.call != nil && len(tr.call(sub.kind)) == 0:
 		return false // the kind has no such function
+	case sub.way.Lenient && tr.exit != trace.Late:
+		return false // nobody is told of a refusal
 	case tr.early && !sub.way.Early, tr.exit == trace.Name && sub.way.Early:
 		return false
 	case tr.named && !sub.kind.Pair, tr.given && (sub.way.Given == "" || sub.way.Pattern):

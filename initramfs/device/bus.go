@@ -4,9 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"netdev.test/teardown/initramfs/module"
 )
 
 // busFolder is where sysfs shows the buses.
@@ -48,6 +52,40 @@ func noProbe(bus string) Need {
 	}
 }
 
+// idle loads modules, the driver last, while devices on its bus are not probed: the
+// first device that is bound gets the first free name.
+func idle(bus string, modules ...string) Need {
+	return Need{
+		Name: "idle driver of " + modules[len(modules)-1],
+		Make: func(e *Env) (int, error) {
+			if err := e.Provide(noProbe(bus)); err != nil {
+				return 0, err
+			}
+			for _, name := range modules {
+				if err := e.load(name); err != nil {
+					return 0, err
+				}
+			}
+			return 0, nil
+		},
+	}
+}
+
+// load loads a module for as long as the case runs. One that is part of the kernel's
+// image stays.
+func (e *Env) load(name string) error {
+	if module.Loaded(name) {
+		return nil
+	}
+	if err := e.Load(name); err != nil && !errors.Is(err, module.ErrAbsent) {
+		return err
+	}
+	if module.Loaded(name) {
+		e.OnClose(func() error { return module.Unload(name) })
+	}
+	return nil
+}
+
 // write has a driver read text as a command, apart from what is tested. It stays out
 // of Go's poller, which would wait for a driver that says EAGAIN.
 func write(path, text string) error {
@@ -68,4 +106,28 @@ func undone(err error) error {
 		return nil
 	}
 	return err
+}
+
+// How long a worker of the kernel may take to make a device appear or vanish, and
+// the time between two looks.
+const (
+	deviceLimit = 10 * time.Second
+	deviceStep  = 2 * time.Millisecond
+)
+
+// await waits until the file at path is there, or is gone.
+func await(path string, there bool) error {
+	for end := time.Now().Add(deviceLimit); ; time.Sleep(deviceStep) {
+		_, err := os.Lstat(path)
+		switch {
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			return err
+		case there == (err == nil):
+			return nil
+		case time.Now().After(end) && there:
+			return fmt.Errorf("%s does not appear", path)
+		case time.Now().After(end):
+			return fmt.Errorf("%s does not vanish", path)
+		}
+	}
 }

@@ -3,10 +3,29 @@ package device
 import (
 	"errors"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
+
+// TestAwait waits for a file that comes and goes.
+func TestAwait(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "1-1")
+	if err := await(path, false); err != nil {
+		t.Error(err)
+	}
+	time.AfterFunc(10*deviceStep, func() { os.Symlink("nowhere", path) })
+	if err := await(path, true); err != nil {
+		t.Error(err)
+	}
+	time.AfterFunc(10*deviceStep, func() { os.Remove(path) })
+	if err := await(path, false); err != nil {
+		t.Error(err)
+	}
+}
 
 // TestUndone checks which errors are forgiven to what undoes.
 func TestUndone(t *testing.T) {
@@ -22,7 +41,7 @@ func TestUndone(t *testing.T) {
 
 // TestTold checks what the creator is told on either side of a change.
 func TestTold(t *testing.T) {
-	bind, plain := bound(netdevsim, netdevsim, "netdevsim1", "eth0"), Way{Answer: unix.ENFILE}
+	bind, gadget, plain := bound("usb", "cdc_eem", "1-1:1.0", "usb1"), eemGadget.way("usb0"), Way{Answer: unix.ENFILE}
 	for _, c := range []struct {
 		way     Way
 		release string
@@ -30,6 +49,8 @@ func TestTold(t *testing.T) {
 	}{
 		{bind, "5.10.200-teardown", unix.ENODEV},
 		{bind, "6.1.0", 0},
+		{gadget, "5.10.200-teardown", 0},
+		{gadget, "6.12.118-teardown", unix.EBUSY},
 		{plain, "7.3.0-rc1", unix.ENFILE},
 		{Way{}, "7.3.0-rc1", 0},
 	} {

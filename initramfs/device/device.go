@@ -80,6 +80,9 @@ type Way struct {
 	// Outlives says that the device stays when those that it was put on are
 	// deleted. Others are deleted with them.
 	Outlives bool
+	// Lenient says that the creator succeeds without a device whose registration is
+	// refused.
+	Lenient bool
 	// Answer is what the creator is told of every refusal, where a driver drops
 	// the errno it got.
 	Answer  unix.Errno

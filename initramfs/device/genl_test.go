@@ -47,6 +47,19 @@ func TestCommands(t *testing.T) {
 				0600 0100 05000000
 				0800 0800 74643000`,
 		},
+		{
+			name: "802.15.4 interface",
+			way:  wpan("monitor", wpanMonitor),
+			want: `2c000000 2a00 0500 00000000 00000000 07010000
+				0800 0100 03000000
+				0800 0400 74643000
+				0800 0500 01000000`,
+		},
+		{
+			name: "802.15.4 radio",
+			way:  wpanRadio,
+			want: `14000000 2a00 0500 00000000 00000000 03010000`,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			op, err := tt.way.New(e, d)

@@ -12,7 +12,7 @@ const vethInfoPeer = 1
 
 // Kinds is the catalogue.
 var Kinds = slices.Concat(basicKinds, virtualKinds, tunnelKinds, canKinds, charKinds, ttyKinds,
-	genlKinds, wirelessKinds, legacyKinds, busKinds)
+	genlKinds, wirelessKinds, usbKinds, legacyKinds, busKinds)
 
 // basicKinds are those that the smallest kernel has.
 var basicKinds = []Kind{

@@ -1,6 +1,8 @@
 package device
 
 import (
+	"strings"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -75,6 +77,9 @@ var legacyKinds = []Kind{
 		Lines:  Lines{To: "6.12"},
 		Ways:   []Way{loading("yam", "", "yam3").down(unix.ENXIO)},
 	},
+	baycom("baycom_ser_fdx", "bcsf0", "iobase=0 irq=0"),
+	baycom("baycom_ser_hdx", "bcsh0", "iobase=0 irq=0"),
+	baycom("baycom_par", "bcp0", "iobase=0"),
 	{
 		Name:   "bpqether",
 		Family: "legacy",
@@ -104,4 +109,21 @@ var legacyKinds = []Kind{
 		Lines:  Lines{To: "6.1"},
 		Ways:   []Way{loading("ipddp", "", "ipddp0").numbered()},
 	},
+}
+
+// baycom is a packet radio modem, of whose four devices (NR_PORTS) there must be one:
+// the driver gives up with ENXIO when the first is refused, and is content with
+// those it has when a later one is. Without the address of a port none can be
+// brought up.
+func baycom(module, given, parameters string) Kind {
+	return Kind{
+		Name:   module,
+		Family: "legacy",
+		Module: module,
+		Eager:  true,
+		Config: "CONFIG_" + strings.ToUpper(module),
+		Source: "drivers/net/hamradio/" + module + ".c",
+		Lines:  Lines{To: "6.12"},
+		Ways:   []Way{loading(module, parameters, given).with(driver("hdlcdrv")).answering(unix.ENXIO).down(unix.ENXIO)},
+	}
 }

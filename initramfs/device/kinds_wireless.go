@@ -30,6 +30,15 @@ var wirelessKinds = []Kind{
 		Ways:   []Way{rtnetlink("virt_wifi").over(ethernet)},
 	},
 	{
+		Name:   "wpan",
+		Driver: Driver{PrivDestructor: fn("mac802154_wpan_free")},
+		Family: "wireless",
+		Module: "mac802154",
+		Config: "CONFIG_MAC802154",
+		Source: "net/mac802154/iface.c",
+		Ways:   []Way{wpan("node", wpanNode), wpan("monitor", wpanMonitor), wpanRadio},
+	},
+	{
 		Name:   "lowpan",
 		Driver: Driver{NdoInit: fn("lowpan_dev_init")},
 		Family: "wireless",
