@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"netdev.test/teardown/initramfs/module"
 )
 
 // busFolder is where sysfs shows the buses.
@@ -50,40 +48,6 @@ func noProbe(bus string) Need {
 			return 0, write(path, "0")
 		},
 	}
-}
-
-// idle loads modules, the driver last, while devices on its bus are not probed: the
-// first device that is bound gets the first free name.
-func idle(bus string, modules ...string) Need {
-	return Need{
-		Name: "idle driver of " + modules[len(modules)-1],
-		Make: func(e *Env) (int, error) {
-			if err := e.Provide(noProbe(bus)); err != nil {
-				return 0, err
-			}
-			for _, name := range modules {
-				if err := e.load(name); err != nil {
-					return 0, err
-				}
-			}
-			return 0, nil
-		},
-	}
-}
-
-// load loads a module for as long as the case runs. One that is part of the kernel's
-// image stays.
-func (e *Env) load(name string) error {
-	if module.Loaded(name) {
-		return nil
-	}
-	if err := e.Load(name); err != nil && !errors.Is(err, module.ErrAbsent) {
-		return err
-	}
-	if module.Loaded(name) {
-		e.OnClose(func() error { return module.Unload(name) })
-	}
-	return nil
 }
 
 // write has a driver read text as a command, apart from what is tested. It stays out

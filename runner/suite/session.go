@@ -166,20 +166,18 @@ func (s *session) schedule() {
 // kills its guest, alone, or, one guest at a time, all that are to be run again.
 func (s *session) waiting() map[string]*work {
 	given := func(w *work) bool {
-		return slices.ContainsFunc(s.guests, func(g *guest) bool { return g.only[w.name] == w })
+		return slices.ContainsFunc(s.guests, func(g *guest) bool { return g.only[w.name] != nil })
 	}
-	again, busy := map[string]*work{}, false
+	again := map[string]*work{}
 	for _, w := range s.round.in(pending) {
-		switch {
-		case given(w):
-			busy = busy || !w.deadly
-		case w.deadly:
+		if w.deadly && !given(w) {
 			return map[string]*work{w.name: w}
-		default:
+		}
+		if !w.deadly {
 			again[w.name] = w
 		}
 	}
-	if busy || slices.ContainsFunc(s.guests, func(g *guest) bool { return g.repeats() }) {
+	if slices.ContainsFunc(s.guests, (*guest).repeats) {
 		return nil
 	}
 	return again
