@@ -111,12 +111,12 @@ func (s *sweeping) unmet(sites []string, failed map[string]bool) (missed bool) {
 	for _, i := range s.chosen(sites, failed) {
 		site := sites[i]
 		if failed[site] {
-			continue // an injection that missed its mark had it
+			continue // an injection that missed its own mark hit it
 		}
 		o, fired := s.inject(i + 1)
 		hit := o.RefusedSite()
 		missed = missed || !fired || hit != site
-		failed[site], failed[hit] = true, true
+		failed[hit] = failed[hit] || fired // site itself has its turn in the next rehearsal if it was missed
 	}
 	return missed
 }
