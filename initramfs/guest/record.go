@@ -20,6 +20,7 @@ import (
 // record is what was traced while a case ran.
 type record struct {
 	life   *life.Recorder
+	holed  bool // events were lost: what follows the hole cannot be judged
 	fresh  int // events since devices were retired last
 	marks  []mark
 	percpu percpu.Balance
@@ -53,6 +54,7 @@ func (c *C) drain() []trace.Event {
 		if !errors.Is(err, trace.ErrLost) {
 			return nil
 		}
+		c.record.abandon()
 	}
 	c.record.add(events, int(c.number.Load()))
 	if c.record.fresh > retireEvery {
@@ -83,8 +85,15 @@ func (m *machine) checkMissed() {
 	}
 }
 
+// abandon gives the record up at a hole. The buffer keeps the newest events of each
+// processor, so from then on histories lack steps, and an address may be another
+// device's than the one it was: both would look like broken promises.
+func (r *record) abandon() {
+	*r = record{holed: true}
+}
+
 func (r *record) add(events []trace.Event, injection int) {
-	if len(events) == 0 {
+	if len(events) == 0 || r.holed {
 		return
 	}
 	r.percpu.Add(events)
