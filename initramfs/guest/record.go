@@ -21,7 +21,7 @@ import (
 type record struct {
 	life   *life.Recorder
 	holed  bool // events were lost: what follows the hole cannot be judged
-	fresh  int // events since devices were retired last
+	fresh  int  // events since devices were retired last
 	marks  []mark
 	percpu percpu.Balance
 }

@@ -14,15 +14,21 @@ import (
 // Documentation/arch/x86/x86_64/mm.rst); that of the kernel itself is below.
 const modulesStart = 0xffffffffa0000000
 
-// An Index finds functions by address. It reads the kernel's table again when the
-// module that an address is in came since.
+// An Index finds functions by address. Reading the kernel's table takes as long as many
+// cases, so it knows a module again that is loaded a second time, wherever it is then.
 type Index struct {
 	read    func() (Table, error)
 	modules func() ([]byte, error)
-	loaded  []placed // the modules that the index has
-	now     []placed // those that there are; nil when that is not known
+	now     []placed // the modules that there are; nil when that is not known
+	kernel  code
+	drivers map[string]code // of the modules that it met, by name, addresses from their start
+}
+
+// code is what has functions: the kernel's image, or a module.
+type code struct {
+	size    uint64 // of a module
 	symbols []symbol
-	frames  map[uint64]string
+	frames  map[uint64]string // what was asked for, by address
 }
 
 // symbol is a function of the table.
@@ -33,8 +39,8 @@ type symbol struct {
 
 // placed is a module and where it is.
 type placed struct {
-	name       string
-	start, end uint64
+	name        string
+	start, size uint64
 }
 
 // NewIndex returns an index of the table of the running kernel.
@@ -59,39 +65,63 @@ func (x *Index) Recheck() { x.now = nil }
 // Frame names the address as a stack trace does, "kmalloc+0x2c", or by its number
 // where no function is.
 func (x *Index) Frame(address uint64) (string, error) {
-	if err := x.refresh(address); err != nil {
+	if address < modulesStart {
+		if x.kernel.symbols == nil {
+			if err := x.refresh(); err != nil {
+				return "", err
+			}
+		}
+		return x.kernel.frame(address, address), nil
+	}
+	if err := x.list(); err != nil {
 		return "", err
 	}
-	if frame, ok := x.frames[address]; ok {
-		return frame, nil
+	m := moduleAt(x.now, address)
+	if m.name == "" {
+		return number(address), nil
 	}
-	frame := x.find(address)
-	x.frames[address] = frame
-	return frame, nil
+	if d, ok := x.drivers[m.name]; !ok || d.size != m.size {
+		if err := x.refresh(); err != nil {
+			return "", err
+		}
+	}
+	return x.drivers[m.name].frame(address-m.start, address), nil
 }
 
-// refresh reads the table if there is none yet, or if it has another module at the
-// address. Reading it takes as long as many cases, so that modules elsewhere may
-// come and go.
-func (x *Index) refresh(address uint64) error {
-	if x.symbols != nil && address < modulesStart {
+// list makes sure that it is known which modules there are.
+func (x *Index) list() error {
+	if x.now != nil {
 		return nil
 	}
-	if x.now == nil {
-		text, err := x.modules()
-		if err != nil && !os.IsNotExist(err) {
-			return fmt.Errorf("list modules: %w", err)
-		}
-		x.now = modulesOf(text)
+	text, err := x.modules()
+	if err != nil && !os.IsNotExist(err) {
+		return fmt.Errorf("list modules: %w", err)
 	}
-	if x.symbols != nil && moduleAt(x.now, address) == moduleAt(x.loaded, address) {
-		return nil
+	x.now = modulesOf(text)
+	return nil
+}
+
+// refresh reads the table, with the modules that there are now.
+func (x *Index) refresh() error {
+	if err := x.list(); err != nil {
+		return err
 	}
 	table, err := x.read()
 	if err != nil {
 		return err
 	}
-	x.loaded, x.symbols, x.frames = x.now, table.functions(), map[uint64]string{}
+	functions := table.functions()
+	x.kernel = code{symbols: functions[""], frames: map[uint64]string{}}
+	if x.drivers == nil {
+		x.drivers = map[string]code{}
+	}
+	for _, m := range x.now {
+		symbols := functions[m.name]
+		for i := range symbols {
+			symbols[i].address -= m.start
+		}
+		x.drivers[m.name] = code{m.size, symbols, map[uint64]string{}}
+	}
 	return nil
 }
 
@@ -106,7 +136,7 @@ func modulesOf(text []byte) []placed {
 			start, err := strconv.ParseUint(hex, 16, 64)
 			size, err2 := strconv.ParseUint(fields[1], 10, 32)
 			if ok && err == nil && err2 == nil {
-				all = append(all, placed{fields[0], start, start + size})
+				all = append(all, placed{fields[0], start, size})
 			}
 		}
 	}
@@ -116,16 +146,17 @@ func modulesOf(text []byte) []placed {
 // moduleAt returns the module at the address, the zero one when there is none.
 func moduleAt(modules []placed, address uint64) placed {
 	for _, m := range modules {
-		if address >= m.start && address < m.end {
+		if address >= m.start && address-m.start < m.size {
 			return m
 		}
 	}
 	return placed{}
 }
 
-// functions are the symbols of code in the table, by address.
-func (t Table) functions() []symbol {
-	all := make([]symbol, 0, bytes.Count(t, []byte("\n")))
+// functions are the symbols of code in the table, by address, of each module and, under
+// no name, of the kernel's image.
+func (t Table) functions() map[string][]symbol {
+	all := map[string][]symbol{"": make([]symbol, 0, bytes.Count(t, []byte("\n")))}
 	for line := range bytes.Lines(t) {
 		// ffffffff81000000 t name	[module]
 		digits, rest, _ := bytes.Cut(line, []byte(" "))
@@ -137,25 +168,44 @@ func (t Table) functions() []symbol {
 		if err != nil {
 			continue
 		}
-		name, _, _ := bytes.Cut(bytes.TrimRight(rest, "\n"), []byte("\t"))
-		all = append(all, symbol{address, string(name)})
+		name, module, _ := bytes.Cut(bytes.TrimRight(rest, "\n"), []byte("\t"))
+		module = bytes.Trim(module, "[]")
+		all[string(module)] = append(all[string(module)], symbol{address, string(name)})
 	}
-	slices.SortStableFunc(all, func(a, b symbol) int { return cmp.Compare(a.address, b.address) })
+	for _, symbols := range all {
+		slices.SortStableFunc(symbols, func(a, b symbol) int { return cmp.Compare(a.address, b.address) })
+	}
 	return all
 }
 
-// find names the function that begins last before the address, the first of those
+// frame names the place, which is at that address of the kernel's memory.
+func (c code) frame(place, address uint64) string {
+	frame, ok := c.frames[place]
+	if ok {
+		return frame
+	}
+	if frame = c.find(place); frame == "" {
+		return number(address)
+	}
+	c.frames[place] = frame
+	return frame
+}
+
+// find names the function that begins last before the place, the first of those
 // that begin together.
-func (x *Index) find(address uint64) string {
-	i, found := slices.BinarySearchFunc(x.symbols, address, func(s symbol, a uint64) int { return cmp.Compare(s.address, a) })
+func (c code) find(place uint64) string {
+	i, found := slices.BinarySearchFunc(c.symbols, place, func(s symbol, a uint64) int { return cmp.Compare(s.address, a) })
 	if !found {
 		i--
 	}
 	if i < 0 {
-		return fmt.Sprintf("%#x", address)
+		return ""
 	}
-	for i > 0 && x.symbols[i-1].address == x.symbols[i].address {
+	for i > 0 && c.symbols[i-1].address == c.symbols[i].address {
 		i--
 	}
-	return fmt.Sprintf("%s+%#x", x.symbols[i].name, address-x.symbols[i].address)
+	return fmt.Sprintf("%s+%#x", c.symbols[i].name, place-c.symbols[i].address)
 }
+
+// number is the frame of an address where no function is.
+func number(address uint64) string { return fmt.Sprintf("%#x", address) }

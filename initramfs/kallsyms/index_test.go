@@ -39,6 +39,13 @@ func TestIndex(t *testing.T) {
 	if reads != 2 {
 		t.Errorf("the table was read %d times after a module came", reads)
 	}
+	x.Recheck()
+	modules = "dummy 12288 0 - Live 0xffffffffa0100000\n" // the same one, elsewhere
+	check(0xffffffffa0100004, "dummy_setup+0x4")
+	check(0xffffffffa0000004, "0xffffffffa0000004")
+	if reads != 2 {
+		t.Errorf("the table was read %d times after a module came again", reads)
+	}
 	failing := &Index{read: func() (Table, error) { return nil, errors.New("gone") }, modules: func() ([]byte, error) { return nil, nil }}
 	if _, err := failing.Frame(1); err == nil {
 		t.Error("no error without a table")
