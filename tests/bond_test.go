@@ -1,7 +1,11 @@
 package tests
 
 import (
+	"errors"
+	"fmt"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"netdev.test/teardown/initramfs/device"
 	"netdev.test/teardown/initramfs/fault"
@@ -27,6 +31,7 @@ func newTeam(c *guest.C) team {
 	dummy, _ := device.ByName("dummy")
 	d := subject{dummy, dummy.Ways[0]}
 	bond := bondSubject()
+	c.Unfinished(func() error { return undone(c, masterIndex, ownIndex) })
 	c.Must("creation of a bond", bond.create(c, device.Device{Name: masterName, Index: masterIndex}))
 	c.Must("creation of a dummy", d.create(c, slave))
 	return team{
@@ -34,6 +39,21 @@ func newTeam(c *guest.C) team {
 		enslave: change(c, rtnl.Link{Index: ownIndex, Master: masterIndex}),
 		release: change(c, rtnl.Link{Index: ownIndex, Master: -1}),
 	}
+}
+
+// undone deletes what is there of the devices.
+func undone(c *guest.C, indexes ...int) error {
+	for _, index := range indexes {
+		request, err := rtnl.Link{Index: index}.Delete()
+		if err != nil {
+			return err
+		}
+		op := device.Netlink(c.Env.Netlink, request)
+		if err := op.Result(op.Do()); err != nil && !errors.Is(err, unix.ENODEV) {
+			return fmt.Errorf("delete what the case left: %w", err)
+		}
+	}
+	return nil
 }
 
 // disband deletes both, the one named first before the other.

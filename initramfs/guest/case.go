@@ -68,6 +68,7 @@ type C struct {
 	result  verdict.Case
 	helpers []int // threads beside the one that provokes
 	stuck   bool  // the provocation was given up: what its thread still says is not heard
+	stopped bool  // the provocation ended early
 }
 
 // errStop ends a provocation early, after a finding that makes going on
@@ -231,9 +232,24 @@ func (c *C) supervise(provoke func(c *C)) {
 // recoverStop turns the panic of [C.stop] into the end of the provocation. Any
 // other panic is a bug of the suite, and goes on.
 func (c *C) recoverStop() {
-	if v := recover(); v != nil && v != any(errStop) {
+	v := recover()
+	if v != nil && v != any(errStop) {
 		panic(v)
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stopped = c.stopped || v != nil
+}
+
+// Unfinished has undo run when the case is over if its provocation stopped before its
+// end: what it did not come to take back would be found as left behind.
+func (c *C) Unfinished(undo func() error) {
+	c.Env.OnClose(func() error {
+		if !c.stopped {
+			return nil
+		}
+		return undo()
+	})
 }
 
 func (c *C) stop() { panic(errStop) }
