@@ -18,8 +18,17 @@ const busFolder = "/sys/bus"
 // bound to it and unbound from it (bind_store() and unbind_store() in
 // drivers/base/bus.c), which probes and removes in the thread that writes.
 func bound(bus, driver, device, given string) Way {
+	return boundTo(bus, driver, func() (string, error) { return device, nil }, given)
+}
+
+// boundTo is bound for a device whose name on the bus must be found out.
+func boundTo(bus, driver string, find func() (string, error), given string) Way {
 	attribute := func(name string) func(*Env, Device) (Op, error) {
 		return func(e *Env, _ Device) (Op, error) {
+			device, err := find()
+			if err != nil {
+				return nil, err
+			}
 			return WriteFile(e, filepath.Join(busFolder, bus, "drivers", driver, name), device)
 		}
 	}

@@ -19,6 +19,7 @@ func TestSizes(t *testing.T) {
 		"struct vifctl":            {binary.Size(vifctl{}), 16},
 		"struct mif6ctl":           {binary.Size(mif6ctl{}), 12},
 		"struct vlan_ioctl_args":   {int(unsafe.Sizeof(vlanArgs{})), 56},
+		"struct atm_newif_br2684":  {int(unsafe.Sizeof(newifBR2684{})), 28},
 		"struct ifreq":             {int(unsafe.Sizeof(ifreqData{})), 40},
 		"vlan_ioctl_args.vlan_qos": {int(unsafe.Offsetof(vlanArgs{}.qos)), 52},
 	} {

@@ -12,7 +12,7 @@ const vethInfoPeer = 1
 
 // Kinds is the catalogue.
 var Kinds = slices.Concat(basicKinds, virtualKinds, tunnelKinds, canKinds, charKinds, ttyKinds,
-	genlKinds, wirelessKinds, usbKinds, legacyKinds, busKinds)
+	genlKinds, wirelessKinds, usbKinds, legacyKinds, busKinds, nicKinds)
 
 // basicKinds are those that the smallest kernel has.
 var basicKinds = []Kind{

@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// legacyKinds are devices that are made by old interfaces: socket options, and the
-// loading of their drivers.
+// legacyKinds are devices that are made by old interfaces: socket options, requests
+// to ATM sockets, and the loading of their drivers.
 var legacyKinds = []Kind{
 	{
 		// ipmr_reg_vif() in net/ipv4/ipmr.c returns NULL, of which vif_add()
@@ -26,6 +26,34 @@ var legacyKinds = []Kind{
 		Config: "CONFIG_IPV6_PIMSM_V2",
 		Source: "net/ipv6/ip6mr.c",
 		Ways:   []Way{mroute6("pim6reg", miffRegister).answering(unix.ENOBUFS)},
+	},
+	{
+		Name:   "br2684",
+		Family: "legacy",
+		Module: "br2684",
+		Config: "CONFIG_ATM_BR2684",
+		Source: "net/atm/br2684.c",
+		Ways:   []Way{atm("br2684", "", atmNewBackendIf, bridgedBR2684).down(unix.EADDRNOTAVAIL)},
+	},
+	{
+		// clip_create() in net/atm/clip.c.
+		Name:   "clip",
+		Family: "legacy",
+		Module: "clip",
+		Config: "CONFIG_ATM_CLIP",
+		Source: "net/atm/clip.c",
+		Lines:  Lines{To: "6.12"},
+		Ways:   []Way{atm("clip", "atm0", siocMkClip, first)},
+	},
+	{
+		// lecd_attach() in net/atm/lec.c makes EINVAL of every refusal.
+		Name:   "lec",
+		Family: "legacy",
+		Module: "lec",
+		Config: "CONFIG_ATM_LANE",
+		Source: "net/atm/lec.c",
+		Lines:  Lines{To: "6.12"},
+		Ways:   []Way{atm("lec", "lec0", atmLecCtrl, first).answering(unix.EINVAL)},
 	},
 	{
 		// teql_master_open() wants slaves.

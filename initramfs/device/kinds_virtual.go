@@ -1,6 +1,8 @@
 package device
 
 import (
+	"golang.org/x/sys/unix"
+
 	"netdev.test/teardown/initramfs/rtnl"
 )
 
@@ -141,5 +143,22 @@ var canKinds = []Kind{
 		Name: "vxcan", Family: "can", Module: "vxcan", Config: "CONFIG_CAN_VXCAN", Source: "drivers/net/can/vxcan.c",
 		Ways: []Way{pair("vxcan", vxcanInfoPeer).without(Slave)},
 		Pair: true,
+	},
+	{
+		// open_candev() wants a bit rate, here and below.
+		Name: "dummy_can", Family: "can", Module: "dummy_can", Eager: true, Config: "CONFIG_CAN_DUMMY", Source: "drivers/net/can/dummy_can.c",
+		Lines: Lines{From: "7.2"},
+		Ways:  []Way{loading("dummy_can", "", "can0").numbered().down(unix.EINVAL)},
+	},
+	{
+		Name: "kvaser_pci", Family: "can", Module: "kvaser_pci", Eager: true, Config: "CONFIG_CAN_KVASER_PCI",
+		Source: "drivers/net/can/sja1000/kvaser_pci.c",
+		Ways:   []Way{kvaser.driven("kvaser_pci", "can0", "sja1000").down(unix.EINVAL).short(unix.EBUSY)},
+	},
+	{
+		Name: "ctucanfd_pci", Family: "can", Module: "ctucanfd_pci", Eager: true, Config: "CONFIG_CAN_CTUCANFD_PCI",
+		Source: "drivers/net/can/ctucanfd/ctucanfd_base.c",
+		Lines:  Lines{From: "6.1"},
+		Ways:   []Way{ctucan.driven("ctucanfd_pci", "can0", "ctucanfd").down(unix.EINVAL).short(unix.EBUSY, unix.EIO)},
 	},
 }

@@ -2,7 +2,9 @@ package device
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"unsafe"
@@ -88,4 +90,58 @@ func driver(name string) Need {
 		e.OnClose(func() error { return unloaded(name) })
 		return 0, e.Load(name)
 	}}
+}
+
+// library is a module that a driver builds on. It may be a part of the kernel's
+// image, which nothing tells: if it is not there at all, the driver cannot be loaded.
+func library(name string) Need {
+	n := driver(name)
+	load := n.Make
+	n.Make = func(e *Env) (int, error) {
+		if _, err := load(e); err != nil && !errors.Is(err, module.ErrAbsent) {
+			return 0, err
+		}
+		return 0, nil
+	}
+	return n
+}
+
+// idle is what a driver of devices on the bus needs: the libraries it builds on, and
+// itself, while no device is probed, so that the one that is bound gets the first
+// free name.
+func idle(bus, name string, libraries ...string) []Need {
+	needs := []Need{noProbe(bus)}
+	for _, l := range libraries {
+		needs = append(needs, library(l))
+	}
+	return append(needs, driver(name))
+}
+
+// removable is a kind's module whose devices nothing deletes but its unloading. It
+// is loaded again when the case is over.
+func removable(name string) Need {
+	return Need{Name: "removable module " + name, Make: func(e *Env) (int, error) {
+		if err := e.Load(name); err != nil {
+			return 0, err
+		}
+		// Only a module that was loaded has a state (kernel/module/sysfs.c).
+		if _, err := os.Stat(filepath.Join("/sys/module", name, "initstate")); err != nil {
+			return 0, fmt.Errorf("driver %s is a part of the kernel's image: nothing deletes its devices: %w", name, err)
+		}
+		e.OnClose(func() error { return errors.Join(unloaded(name), e.Load(name)) })
+		return 0, nil
+	}}
+}
+
+// loadedOp is an operation of a driver that an earlier one may have unloaded.
+type loadedOp struct {
+	Op
+	load func() error
+}
+
+func (o loadedOp) Prepare() error {
+	if err := o.load(); err != nil {
+		return err
+	}
+	return Prepare(o.Op)
 }

@@ -95,7 +95,7 @@ func (w Way) since(line string) Way {
 
 // answering says what the driver makes of every refusal.
 func (w Way) answering(errno unix.Errno) Way {
-	w.Answer = errno
+	w.Answer, w.Answers = errno, Lines{}
 	return w
 }
 

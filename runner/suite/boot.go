@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"netdev.test/teardown/initramfs/device"
 	"netdev.test/teardown/kconfigs"
+	"netdev.test/teardown/runner/kernel"
 	"netdev.test/teardown/runner/vm"
 )
 
@@ -91,7 +93,20 @@ func qemu(c Config) qemuBooter {
 		Append:    slices.Concat(Append(c.Kernel.Release), c.Append),
 		MemoryMiB: c.MemoryMiB,
 		Accel:     c.Accel,
+		Args:      device.QEMU(cards(c.Kernel)),
 	}}
+}
+
+// cards are the network cards of a guest whose kernel has the drivers of the families
+// of device kinds; none named means all. A kernel that somebody else built gets
+// none: a driver that is built in would take its card when the guest boots.
+func cards(k kernel.Kernel) []device.Card {
+	if k.Profile == "" {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(device.Cards), func(c device.Card) bool {
+		return len(k.Families) > 0 && !slices.Contains(k.Families, c.Family)
+	})
 }
 
 // Boot starts QEMU.

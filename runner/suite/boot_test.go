@@ -7,7 +7,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"netdev.test/teardown/initramfs/device"
 	"netdev.test/teardown/kconfigs"
+	"netdev.test/teardown/runner/kernel"
 )
 
 // TestQEMU: a guest gets what every guest gets, and then what its profile asks
@@ -16,6 +18,24 @@ func TestQEMU(t *testing.T) {
 	got := qemu(Config{Append: []string{"kasan_multi_shot"}, MemoryMiB: 1024}).config
 	if want := append(Append(""), "kasan_multi_shot"); !slices.Equal(got.Append, want) || got.MemoryMiB != 1024 {
 		t.Errorf("%d MiB, arguments %q", got.MemoryMiB, got.Append)
+	}
+}
+
+// TestCards: a guest has the cards that its kernel may have drivers for.
+func TestCards(t *testing.T) {
+	for _, c := range []struct {
+		families []string
+		want     int
+	}{
+		{nil, len(device.Cards)},
+		{[]string{"basic", "tty"}, 0},
+		{[]string{"basic", "virtual"}, 1},
+		{[]string{"can"}, 2},
+		{[]string{"nic"}, len(device.Cards) - 3},
+	} {
+		if got := cards(kernel.Kernel{Profile: "leak", Families: c.families}); len(got) != c.want {
+			t.Errorf("families %q: cards %v, want %d", c.families, got, c.want)
+		}
 	}
 }
 

@@ -42,6 +42,7 @@ type Config struct {
 	MemoryMiB int       // 0 means DefaultMemoryMiB
 	CPUs      int       // 0 means DefaultCPUs
 	Accel     Accel     // "" means TCG
+	Args      []string  // more arguments of QEMU, as for devices beside those that every guest has
 	Console   io.Writer // gets what the guest prints on ttyS0; nil discards it
 	Input     io.Reader // is typed into ttyS0, for a shell; nil for none. A Read that waits outlives the machine
 }
@@ -175,11 +176,11 @@ func machine(c Config) []string {
 	if accel == "" {
 		accel = TCG
 	}
-	return []string{
+	return append([]string{
 		"-M", "pc", "-cpu", "max", "-accel", string(accel),
 		"-m", fmt.Sprintf("%dM", mem), "-smp", fmt.Sprint(cpus),
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-	}
+	}, c.Args...)
 }
 
 // connect adds the console, the monitor and the ports to opts, and returns the
