@@ -44,7 +44,7 @@ type Issue struct {
 	Fix      string `toml:"fix"`  // the commit that mends it
 
 	signature, detail, cases *regexp.Regexp // nil where there is none
-	kernels                  []releaseRange
+	kernels                  Releases
 }
 
 // Issues are known issues in the order of their file.
@@ -137,12 +137,9 @@ func (i *Issue) compile() error {
 	if len(i.Kinds) > 1 && slices.Contains(i.Kinds, anyKind) {
 		return errors.New(`kinds: "*" stands alone`)
 	}
-	for _, r := range i.Kernels {
-		parsed, err := parseRange(r)
-		if err != nil {
-			return fmt.Errorf("kernels: %w", err)
-		}
-		i.kernels = append(i.kernels, parsed)
+	var err error
+	if i.kernels, err = ParseReleases(i.Kernels); err != nil {
+		return fmt.Errorf("kernels: %w", err)
 	}
 	for _, e := range []struct {
 		key, expr string
@@ -151,7 +148,6 @@ func (i *Issue) compile() error {
 		if e.expr == "" {
 			continue
 		}
-		var err error
 		if *e.re, err = compileSignature(e.expr); err != nil {
 			return fmt.Errorf("%s: %w", e.key, err)
 		}
@@ -188,10 +184,7 @@ func (i *Issue) covers(c *Case) bool {
 
 // in reports whether the kernel release is one that has the issue. A release
 // that cannot be read has none.
-func (i *Issue) in(release string) bool {
-	v, err := parseRelease(release)
-	return err == nil && slices.ContainsFunc(i.kernels, func(r releaseRange) bool { return r.contains(v) })
-}
+func (i *Issue) in(release string) bool { return i.kernels.Contain(release) }
 
 // absent reports whether the cases prove that the issue did not occur.
 func (i *Issue) absent(cases []Case) bool {

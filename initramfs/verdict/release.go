@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -106,4 +107,28 @@ func (rr releaseRange) contains(v release) bool {
 		}
 	}
 	return true
+}
+
+// Releases are ranges of kernel releases.
+type Releases []releaseRange
+
+// ParseReleases reads ranges (">=6.12 <7.4"), each of which is bounds that all must
+// hold.
+func ParseReleases(ranges []string) (Releases, error) {
+	var all Releases
+	for _, s := range ranges {
+		r, err := parseRange(s)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, nil
+}
+
+// Contain reports whether the kernel release (as uname -r shows it) is in one of
+// the ranges. One that cannot be read is in none.
+func (rs Releases) Contain(release string) bool {
+	v, err := parseRelease(release)
+	return err == nil && slices.ContainsFunc(rs, func(r releaseRange) bool { return r.contains(v) })
 }

@@ -1,0 +1,113 @@
+// Package mutant holds bugs to be put into a kernel on purpose, to see whether
+// the suite finds them: the format they are written in (tests/mutants/*.toml,
+// or a table of tab-separated columns), how their edits find their place in a
+// kernel's source, and the schemata, by which all mutants of a kernel line are
+// compiled into one kernel, each behind a switch on the kernel's command line.
+//
+// # Edits
+//
+// An edit names a function, and an anchor in it: a regular expression that must
+// match there once. What it does is always to wrap the text that it found, in
+// the same line, so that the line numbers of the mutated source are those of the
+// real one:
+//
+//	{ if (teardown_mutant != 4) { dev->priv_destructor(dev); } }
+//
+// So any number of mutants may edit the same place, or one place inside
+// another. Only two that overlap halfway are refused.
+package mutant
+
+import (
+	"regexp"
+
+	"netdev.test/teardown/initramfs/verdict"
+)
+
+// A Mutant is one bug.
+type Mutant struct {
+	ID string `toml:"id"` // K04
+	// Commit is the fix that is undone, or several; "-" for a bug without one.
+	Commit    list   `toml:"commit"`
+	Subject   string `toml:"subject"`   // of the commit, or what the bug is about
+	Mechanism string `toml:"mechanism"` // what goes wrong
+	// Kernels are the ranges of releases that it applies to (">=6.1 <7.2"), one of
+	// which must hold. None means any.
+	Kernels list `toml:"kernels"`
+	// Run selects the cases that should kill it, as go test -run does; "" means
+	// those that its files suggest (see [Mutant.Cases]).
+	Run string `toml:"run"`
+	// Oracles are those that should speak.
+	Oracles []verdict.Oracle `toml:"oracles"`
+	Edits   []Edit           `toml:"edit"`
+	// Equivalent says why nothing can tell it from the real kernel.
+	Equivalent []Equivalent `toml:"equivalent"`
+
+	kernels verdict.Releases
+	trigger string // what a table says about how it is provoked
+	refused string // why what a table says cannot be applied, "" where it can
+}
+
+// An Equivalent is the argument why a mutant makes no difference to anything that
+// can be observed.
+type Equivalent struct {
+	Kernels list   `toml:"kernels"` // releases for which it holds; none means any
+	Reason  string `toml:"reason"`
+
+	kernels verdict.Releases
+}
+
+// An Edit is one place that a mutant changes, and how. One of Delete, Before,
+// After, Statement and Expression is set.
+type Edit struct {
+	// Kernels are the ranges of releases that need this edit. None means any.
+	Kernels list `toml:"kernels"`
+	// File and Function have the names of the place on all lines. The anchor must
+	// match once in all of those together that a line has.
+	File     list   `toml:"file"`
+	Function list   `toml:"function"`
+	Anchor   string `toml:"anchor"`
+	// At, where there is one, moves the place from what the anchor matched to
+	// what At matches first from there on.
+	At string `toml:"at"`
+
+	Delete     bool   `toml:"delete"`     // the statements are left out
+	Before     string `toml:"before"`     // statements to run before
+	After      string `toml:"after"`      // statements to run after, also of a label
+	Statement  string `toml:"statement"`  // statements instead
+	Expression string `toml:"expression"` // an expression instead of one
+
+	kernels    verdict.Releases
+	anchor, at *regexp.Regexp
+}
+
+// Applies reports whether the mutant is one of the kernel release.
+func (m *Mutant) Applies(release string) bool { return within(m.kernels, release) }
+
+// EquivalentOn returns why the mutant makes no difference on the kernel release,
+// "" if it does.
+func (m *Mutant) EquivalentOn(release string) string {
+	for _, e := range m.Equivalent {
+		if within(e.kernels, release) {
+			return e.Reason
+		}
+	}
+	return ""
+}
+
+// within reports whether the release is in one of the ranges; none means any.
+func within(ranges verdict.Releases, release string) bool {
+	return len(ranges) == 0 || ranges.Contain(release)
+}
+
+// A Set is a list of mutants in the order of their files.
+type Set []Mutant
+
+// Find returns the mutant with the id.
+func (s Set) Find(id string) (*Mutant, bool) {
+	for i := range s {
+		if s[i].ID == id {
+			return &s[i], true
+		}
+	}
+	return nil, false
+}
