@@ -69,10 +69,7 @@ func newRoot() *cobra.Command {
 	}
 	root.PersistentFlags().BoolP("quiet", "q", false, "show no progress")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage(c, err) })
-	root.AddCommand(newRun(), newTest(), newReport(), newBench(), newKernel(), newShell(), newCases(), newKinds(), newKnown(), newVersion())
-	for _, c := range root.Commands() {
-		checkArgs(c)
-	}
+	root.AddCommand(newRun(), newTest(), newReport(), newBench(), newKernel(), newShell(), newCases(), newKinds(), newKnown(), newMutants(), newVersion())
 	checkArgs(root)
 	return root
 }

@@ -39,7 +39,6 @@ type build struct {
 // the source's repository out of the kernel.
 var fixed = []string{
 	"ARCH=x86_64",
-	"LOCALVERSION=-teardown", // given, it also keeps setlocalversion from adding "+"
 	"KBUILD_BUILD_TIMESTAMP=1970-01-01",
 	"KBUILD_BUILD_USER=teardown",
 	"KBUILD_BUILD_HOST=teardown",
@@ -123,8 +122,17 @@ func (b *build) make(ctx context.Context, progress io.Writer, args ...string) er
 }
 
 func (b *build) makeCommand(ctx context.Context, args ...string) *exec.Cmd {
-	all := append([]string{"-C", b.tree, "O=" + b.out(), "-j" + strconv.Itoa(b.jobs), compiler()}, fixed...)
+	all := append([]string{"-C", b.tree, "O=" + b.out(), "-j" + strconv.Itoa(b.jobs), compiler(), b.localVersion()}, fixed...)
 	return newCommand(ctx, "make", append(all, args...)...)
+}
+
+// localVersion is the end of the kernel's release. Given, it also keeps
+// setlocalversion from adding "+".
+func (b *build) localVersion() string {
+	if !b.kernel.Real() {
+		return "LOCALVERSION=" + mutantsSuffix
+	}
+	return "LOCALVERSION=-teardown"
 }
 
 // logged runs a command with its output in the log; when it fails by itself

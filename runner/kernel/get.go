@@ -34,12 +34,13 @@ type getter struct {
 	fragments []kconfigs.Fragment
 	compiler  string // its version and the linker's
 	module    string // hash of our own module's source
+	mutate    Mutate // nil for the real kernel
 }
 
 func newGetter(ctx context.Context, r Request, o Options) (*getter, error) {
 	g := &getter{
 		cache: o.CacheDir, jobs: o.Jobs, report: &reporter{to: o.Progress},
-		kernelOrg: strings.TrimSuffix(o.KernelOrg, "/"), client: o.Client, update: r.Update,
+		kernelOrg: strings.TrimSuffix(o.KernelOrg, "/"), client: o.Client, update: r.Update, mutate: r.Mutate,
 	}
 	p, err := kconfigs.FindProfile(r.Profile)
 	if err != nil {
@@ -128,7 +129,7 @@ func (g *getter) line(ctx context.Context, line kconfigs.Line) (Kernel, error) {
 	if err != nil {
 		return Kernel{}, &InputError{err}
 	}
-	if s, ok := g.loadSource(line); ok && !g.update {
+	if s, ok := g.loadSource(line); ok && !g.update && g.mutate == nil {
 		if e, err := loadEntry(g.entryDir(g.moduleKey(g.lineKey(s.ID, options)))); err == nil {
 			return e.Kernel, nil
 		}
@@ -138,7 +139,11 @@ func (g *getter) line(ctx context.Context, line kconfigs.Line) (Kernel, error) {
 		return Kernel{}, err
 	}
 	defer unlock()
-	k, err := g.lineLocked(ctx, line, options)
+	get := g.lineLocked
+	if g.mutate != nil {
+		get = g.mutated
+	}
+	k, err := get(ctx, line, options)
 	return k, diskFull(err, g.cache)
 }
 

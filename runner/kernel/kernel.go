@@ -32,6 +32,9 @@ type Kernel struct {
 	Image      string   `json:"image"`       // path of the bzImage
 	Modules    string   `json:"modules"`     // folder that holds lib/modules/RELEASE, "" without modules
 	Asked      []string `json:"asked"`       // the config lines asked for, for the guest to check again
+	// Mutants are the bugs that were compiled into it on purpose, each behind a
+	// switch; none in a real kernel, see [Kernel.Real].
+	Mutants []string `json:"mutants,omitempty"`
 }
 
 // A Request says which kernel is wanted. At most one of Line, Tree and Image
@@ -45,6 +48,7 @@ type Request struct {
 	Families  []string // of device kinds, from kconfigs.Families; none means all
 	Fragments []string // more fragments, merged after the profile's: names, or files
 	Update    bool     // look for a newer source of the line even if one is in the cache
+	Mutate    Mutate   // only with Line: what to change in its source; nil for the real kernel
 }
 
 // Options say how a kernel is got. The zero value is the usual way.
@@ -96,6 +100,8 @@ func (r Request) check() error {
 	switch {
 	case given > 1:
 		return inputf("--kernel, --tree and --image exclude each other: give one of them")
+	case r.Mutate != nil && r.Line == "":
+		return inputf("mutants are compiled into the kernel of a line: give one with --kernel")
 	case r.Modules != "" && r.Image == "":
 		return inputf("--modules goes with --image: a kernel built here brings its own modules")
 	case r.Image != "" && (r.Profile != "" || len(r.Families) > 0 || len(r.Fragments) > 0):

@@ -96,7 +96,7 @@ func readyNamed(cache, name string) (Ready, error) {
 	}
 	var found entry
 	for _, e := range entries(cache) {
-		if e.Line == line && e.Profile == p.Name && e.Built.After(found.Built) {
+		if e.Line == line && e.Profile == p.Name && e.Real() && e.Built.After(found.Built) {
 			found = e
 		}
 	}

@@ -163,6 +163,9 @@ func (e *Edit) compile() (err error) {
 	if e.Delete {
 		said++
 	}
+	if e.moves() {
+		said++
+	}
 	if said != 1 {
 		return errors.New("give one of delete, before, after, statement and expression")
 	}

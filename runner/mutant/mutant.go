@@ -67,7 +67,8 @@ type Edit struct {
 	Function list   `toml:"function"`
 	Anchor   string `toml:"anchor"`
 	// At, where there is one, moves the place from what the anchor matched to
-	// what At matches first from there on.
+	// what At, or its first group, matches first from there on. Of several matches
+	// of the anchor, the one is meant in which At matches.
 	At string `toml:"at"`
 
 	Delete     bool   `toml:"delete"`     // the statements are left out
@@ -78,6 +79,20 @@ type Edit struct {
 
 	kernels    verdict.Releases
 	anchor, at *regexp.Regexp
+
+	// What only a table can ask for: one of several matches, by its line or as the
+	// last, and that the statement moves before or after the one that calls a function, in a function
+	// of the same folder (moveTo) or in its own, with the check of its result.
+	numbers                       []numbered
+	last                          bool
+	moveBefore, moveAfter, moveTo string
+	checked                       bool
+}
+
+// numbered is the number of a line in the source of some kernels.
+type numbered struct {
+	kernels verdict.Releases
+	line    int
 }
 
 // Applies reports whether the mutant is one of the kernel release.

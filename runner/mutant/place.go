@@ -17,9 +17,19 @@ type site struct {
 	edit *Edit
 }
 
+// sites returns the places that the edit changes: one, or two if it moves
+// something.
+func (e *Edit) sites(tree *sources, release string) ([]site, error) {
+	at, err := e.find(tree, release)
+	if err != nil || !e.moves() {
+		return []site{at}, err
+	}
+	return e.moved(tree, at)
+}
+
 // find finds the place of the edit in a kernel's source tree.
-func (e *Edit) find(tree *sources) (site, error) {
-	var found []site
+func (e *Edit) find(tree *sources, release string) (site, error) {
+	var found []match
 	files, defined := 0, 0
 	for _, file := range e.File {
 		text, err := tree.read(file)
@@ -34,15 +44,12 @@ func (e *Edit) find(tree *sources) (site, error) {
 			for _, body := range functions(text, name) {
 				defined++
 				for _, m := range e.anchor.FindAllIndex(text[body.start:body.end], -1) {
-					s, err := e.place(text, body, span{body.start + m[0], body.start + m[1]})
-					if err != nil {
-						return site{}, fmt.Errorf("%s, %s(): %w", file, name, err)
-					}
-					found = append(found, site{file, s, e})
+					found = append(found, match{file, text, body, span{body.start + m[0], body.start + m[1]}})
 				}
 			}
 		}
 	}
+	found = e.meant(found, release)
 	where := strings.Join(e.File, " or ") + ", " + strings.Join(e.Function, "() or ") + "()"
 	switch {
 	case files == 0:
@@ -54,16 +61,60 @@ func (e *Edit) find(tree *sources) (site, error) {
 	case len(found) > 1:
 		return site{}, fmt.Errorf("%s: %s has %d matches, want one", where, e.Anchor, len(found))
 	}
-	return found[0], nil
+	m := found[0]
+	s, err := e.place(m.text, m.body, m.span)
+	if err != nil {
+		return site{}, fmt.Errorf("%s: %w", where, err)
+	}
+	return site{m.file, s, e}, nil
+}
+
+// A match is what an anchor matched in the body of a function.
+type match struct {
+	file string
+	text []byte
+	body span
+	span
+}
+
+// meant returns those of several matches that the edit can mean.
+func (e *Edit) meant(found []match, release string) []match {
+	if len(found) < 2 {
+		return found
+	}
+	if e.at != nil {
+		holding := slices.DeleteFunc(slices.Clone(found), func(m match) bool { return !e.at.Match(m.text[m.start:m.end]) })
+		if len(holding) > 0 {
+			found = holding
+		}
+	}
+	if e.last {
+		found = found[len(found)-1:]
+	}
+	for _, n := range e.numbers {
+		if len(found) < 2 || !n.kernels.Contain(release) {
+			continue
+		}
+		there := slices.DeleteFunc(slices.Clone(found), func(m match) bool {
+			return bytes.Count(m.text[:m.start], []byte("\n"))+1 != n.line
+		})
+		if len(there) > 0 {
+			found = there
+		}
+	}
+	return found
 }
 
 // place returns what the edit changes, given what the anchor matched in the body
 // of a function.
 func (e *Edit) place(text []byte, body, match span) (span, error) {
 	if e.at != nil {
-		m := e.at.FindIndex(text[match.start:body.end])
+		m := e.at.FindSubmatchIndex(text[match.start:body.end])
 		if m == nil {
 			return span{}, fmt.Errorf("%s has no match after %s", e.At, e.Anchor)
+		}
+		if len(m) > 2 {
+			m = m[2:]
 		}
 		match = span{match.start + m[0], match.start + m[1]}
 	}
@@ -100,6 +151,11 @@ func statements(text []byte, body, s span) (span, error) {
 	case labelInner.Match(text[s.start:s.end]):
 		return span{}, fmt.Errorf("%q has a label in it, which a goto would reach past the switch", text[s.start:s.end])
 	}
+	return statementsFrom(text, body, s)
+}
+
+// statementsFrom is statements for what begins as it should.
+func statementsFrom(text []byte, body, s span) (span, error) {
 	for i := s.start; i < body.end; i++ {
 		if next := skip(text, i); next > i {
 			i = next - 1

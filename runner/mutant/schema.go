@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io/fs"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -17,6 +19,8 @@ type Schemata struct {
 	// In are the mutants in it, Refused those of the line that are not, and why.
 	In      []string
 	Refused map[string]error
+
+	lines map[place][]string // which mutants stand where
 }
 
 // Parameter is what turns a mutant on, on the kernel's command line.
@@ -36,6 +40,41 @@ func Argument(id string) string { return Parameter + "=" + id }
 // make has little to do.
 func number(id string) int { return int(crc32.ChecksumIEEE([]byte(id))>>1) | 1<<30 }
 
+// Evidence is what the kernel logs when it turns the mutant on.
+func Evidence(id string) string { return "teardown: mutant " + id + " is on" }
+
+// Without returns the mutants but for those that are named.
+func (s Set) Without(ids map[string]error) Set {
+	return slices.DeleteFunc(slices.Clone(s), func(m Mutant) bool { return ids[m.ID] != nil })
+}
+
+// place is a line of a file of the source.
+type place struct {
+	file string
+	line int
+}
+
+var complaint = regexp.MustCompile(`([\w./-]+\.[ch]):(\d+):`)
+
+// Guilty returns the mutants that stand in a line about which the compiler
+// complains in err: no edit moves a line.
+func (s *Schemata) Guilty(err error) []string {
+	if s == nil || err == nil {
+		return nil
+	}
+	var guilty []string
+	for _, m := range complaint.FindAllStringSubmatch(err.Error(), -1) {
+		line, _ := strconv.Atoi(m[2]) // digits, by the expression
+		for at, ids := range s.lines {
+			if line == at.line && (m[1] == at.file || strings.HasSuffix(m[1], "/"+at.file)) {
+				guilty = append(guilty, ids...)
+			}
+		}
+	}
+	slices.Sort(guilty)
+	return slices.Compact(guilty)
+}
+
 // A change is the site of one mutant in the schemata.
 type change struct {
 	site
@@ -47,7 +86,7 @@ type change struct {
 // source of which is tree.
 func (s Set) Apply(tree fs.FS, release string) (*Schemata, error) {
 	src := newSources(tree)
-	out := &Schemata{Files: map[string][]byte{}, Refused: map[string]error{}}
+	out := &Schemata{Files: map[string][]byte{}, Refused: map[string]error{}, lines: map[place][]string{}}
 	changes := map[string][]change{}
 	for i := range s {
 		m := &s[i]
@@ -73,6 +112,13 @@ func (s Set) Apply(tree fs.FS, release string) (*Schemata, error) {
 			return nil, err
 		}
 		out.Files[file] = switched(text, list)
+		for _, c := range list {
+			first := bytes.Count(text[:c.start], []byte("\n")) + 1
+			for n := range bytes.Count(text[c.start:c.end], []byte("\n")) + 1 {
+				at := place{file, first + n}
+				out.lines[at] = append(out.lines[at], c.id)
+			}
+		}
 	}
 	makefile, err := src.read(switchMake)
 	if err != nil {
@@ -94,16 +140,18 @@ func (m *Mutant) sites(src *sources, release string) ([]site, error) {
 		if !within(e.kernels, release) {
 			continue
 		}
-		at, err := e.find(src)
+		found, err := e.sites(src, release)
 		if err != nil {
 			return nil, fmt.Errorf("cannot be applied: %w", err)
 		}
-		for _, other := range all {
-			if other.file == at.file && other.overlaps(at.span) {
-				return nil, fmt.Errorf("cannot be applied: two of its edits overlap in %s", at.file)
+		for _, at := range found {
+			for _, other := range all {
+				if other.file == at.file && other.overlaps(at.span) {
+					return nil, fmt.Errorf("cannot be applied: two of its edits overlap in %s", at.file)
+				}
 			}
+			all = append(all, at)
 		}
-		all = append(all, at)
 	}
 	if len(all) == 0 {
 		return nil, fmt.Errorf("cannot be applied: no edit of it is for %s", release)

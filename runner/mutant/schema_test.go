@@ -1,72 +1,250 @@
 package mutant
 
 import (
+	"bytes"
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
+	"testing/fstest"
 
-	"netdev.test/teardown/kconfigs"
+	"github.com/google/go-cmp/cmp"
 )
 
-// sourceOf returns the source tree of a kernel line in the cache, or skips the
-// test.
-func sourceOf(t *testing.T, line string) string {
+const testRelease = "6.12.118-teardown"
+
+// sample returns the mutants and the source in testdata.
+func sample(t *testing.T) (Set, *Schemata) {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("reads whole kernel sources")
+	text, err := os.ReadFile("testdata/mutants.toml")
+	if err != nil {
+		t.Fatal(err)
 	}
-	cache, err := os.UserCacheDir()
+	set, err := Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	schemata, err := set.Apply(os.DirFS("testdata/tree"), testRelease)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set, schemata
+}
+
+func TestApply(t *testing.T) {
+	set, schemata := sample(t)
+	if len(schemata.Refused) > 0 || len(schemata.In) != len(set) {
+		t.Errorf("refused %v", schemata.Refused)
+	}
+	golden(t, "testdata/device.c.golden", schemata.Files["net/device.c"])
+	golden(t, "testdata/switch.c.golden", schemata.Files[switchFile])
+	if want := "obj-y = fork.o\nobj-y += teardown_mutant.o\n"; string(schemata.Files[switchMake]) != want {
+		t.Errorf("Makefile %q, want %q", schemata.Files[switchMake], want)
+	}
+	was, err := os.ReadFile("testdata/tree/net/device.c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Count(was, []byte("\n")) != bytes.Count(schemata.Files["net/device.c"], []byte("\n")) {
+		t.Error("an edit moved a line")
+	}
+}
+
+// The program that the sample is does what each mutant says, and with all of them
+// off what it did before.
+func TestSwitches(t *testing.T) {
+	gcc, err := exec.LookPath("gcc")
 	if err != nil {
 		t.Skip(err)
 	}
-	if dir := os.Getenv("TEARDOWN_CACHE"); dir != "" {
-		cache = filepath.Dir(dir)
+	set, schemata := sample(t)
+	run := func(text []byte, id string) string {
+		t.Helper()
+		dir := t.TempDir()
+		define := "\nint teardown_mutant = 0;\n"
+		if id != "" {
+			entry := regexp.MustCompile(`\{ "` + id + `", (\d+) \}`).FindSubmatch(schemata.Files[switchFile])
+			if entry == nil {
+				t.Fatalf("%s has no switch", id)
+			}
+			define = "\nint teardown_mutant = " + string(entry[1]) + ";\n"
+		}
+		file, program := filepath.Join(dir, "device.c"), filepath.Join(dir, "device")
+		if err := os.WriteFile(file, append(slices.Clone(text), define...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := exec.Command(gcc, "-Wall", "-Werror", "-o", program, file).CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		out, err := exec.Command(program).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(out)
 	}
-	tree := filepath.Join(cache, "teardown", "sources", line, "tree")
-	if _, err := os.Stat(tree); err != nil {
-		t.Skipf("no source of %s in the cache", line)
-	}
-	return tree
-}
-
-// project returns the mutants of the project.
-func project(t *testing.T) Set {
-	t.Helper()
-	set, err := Load(os.DirFS("../../" + Folder))
+	was, err := os.ReadFile("testdata/tree/net/device.c")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return set
+	stock := run(was, "")
+	got := map[string]string{"": run(schemata.Files["net/device.c"], "")}
+	for _, m := range set {
+		got[m.ID] = run(schemata.Files["net/device.c"], m.ID)
+	}
+	want := map[string]string{
+		"":          stock,
+		"leak":      "refused 1 held 1\nmade 0 held 2\ngone held 1 freed 1\n",
+		"twice":     "negative\nrefused -1 held -1\nmade 0 held 0\ngone held -1 freed 1\n",
+		"early":     "refused 3 held 1\nmade 0 held 2\ngone held 1 freed 1\n",
+		"around":    "refused 0 held 1\nmade 0 held 2\ngone held 1 freed 1\n",
+		"condition": "negative\nrefused -1 held 0\nmade 0 held 1\ngone held 0 freed 1\n",
+		"slow":      "refused 1 held 0\nmade 0 held 1\ngone held 1 freed 0\n",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
 }
 
-// Every mutant of the project finds its place on every line that it is for.
-func TestProjectApplies(t *testing.T) {
-	set := project(t)
-	lines, err := kconfigs.Lines()
-	if err != nil {
-		t.Fatal(err)
+func TestDiff(t *testing.T) {
+	set, _ := sample(t)
+	var all []byte
+	for _, m := range set {
+		text, err := m.Diff(os.DirFS("testdata/tree"), testRelease)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, text...)
 	}
-	for _, line := range lines {
-		t.Run(line.Name, func(t *testing.T) {
-			schemata, err := set.Apply(os.DirFS(sourceOf(t, line.Name)), line.Name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for id, err := range schemata.Refused {
-				t.Errorf("%s: %v", id, err)
-			}
-			t.Logf("%d mutants, %d files", len(schemata.In), len(schemata.Files))
-			if dir := os.Getenv("TEARDOWN_MUTANTS_OUT"); dir != "" {
-				for name, text := range schemata.Files {
-					path := filepath.Join(dir, line.Name, name)
-					if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-						t.Fatal(err)
-					}
-					if err := os.WriteFile(path, text, 0o600); err != nil {
-						t.Fatal(err)
-					}
+	golden(t, "testdata/diff.golden", all)
+	m, _ := set.Find("early")
+	if _, err := m.Diff(os.DirFS("testdata/tree"), "5.10.1"); err == nil || err.Error() != "early does not apply to 5.10.1" {
+		t.Errorf("error %v", err)
+	}
+}
+
+// tree is a source with one function.
+func tree(body string) fstest.MapFS {
+	return fstest.MapFS{
+		switchMake: {Data: []byte("obj-y = fork.o\n")},
+		"a.c":      {Data: []byte("int f(int x)\n{\n" + body + "}\n")},
+		"b.c":      {Data: []byte("int g(void);\n")},
+	}
+}
+
+func edit(anchor string) Edit {
+	return Edit{File: list{"a.c"}, Function: list{"f"}, Anchor: anchor, Delete: true}
+}
+
+func TestRefused(t *testing.T) {
+	at := func(e Edit, at string) Edit { e.At = at; return e }
+	in := func(e Edit, file, function string) Edit {
+		e.File, e.Function = list{file}, list{function}
+		return e
+	}
+	for _, tt := range []struct {
+		name, body string
+		edits      []Edit
+		want       string
+	}{
+		{"no file", "\tx();\n", []Edit{in(edit(`x\(\);`), "c.c", "f")}, "c.c: no such file"},
+		{"no function", "\tx();\n", []Edit{in(edit(`x\(\);`), "a.c", "g")}, "a.c, g(): no such function"},
+		{"a declaration", "\tx();\n", []Edit{in(edit(`x\(\);`), "b.c", "g")}, "b.c, g(): no such function"},
+		{"no match", "\tx();\n", []Edit{edit(`y\(\);`)}, `a.c, f(): y\(\); has no match`},
+		{"two matches", "\tx();\n\tx();\n", []Edit{edit(`x\(\);`)}, `a.c, f(): x\(\); has 2 matches, want one`},
+		{"at has no match", "\tx();\n", []Edit{at(edit(`x\(\);`), `y\(`)}, `a.c, f(): y\( has no match after x\(\);`},
+		{"half a statement", "\ty = x();\n", []Edit{edit(`x\(\);`)}, `a.c, f(): "x();" does not begin with a statement`},
+		{"half a call", "\ty(1, 2);\n", []Edit{edit(`2\);`)}, `a.c, f(): "2);" does not begin with a statement`},
+		{"a label inside", "out:\n\tx();\n", []Edit{edit(`out:\n\tx\(\);`)}, "has a label in it"},
+		{"overlap of one mutant", "\tx();\n\ty();\n", []Edit{edit(`x\(\);\n\ty\(\);`), edit(`y\(\);`)}, "two of its edits overlap in a.c"},
+		{"no edit for the line", "\tx();\n", []Edit{{Kernels: list{"<6"}, File: list{"a.c"}, Function: list{"f"}, Anchor: "x", Delete: true}}, "range"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m := Mutant{ID: "m", Commit: list{"-"}, Subject: "-", Mechanism: "-", Edits: tt.edits}
+			err := m.compile()
+			if err == nil {
+				var schemata *Schemata
+				if schemata, err = (Set{m}).Apply(tree(tt.body), testRelease); err != nil {
+					t.Fatal(err)
 				}
+				if len(schemata.Files) != 2 {
+					t.Errorf("%d files", len(schemata.Files))
+				}
+				err = schemata.Refused["m"]
+			}
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %v, want %q in it", err, tt.want)
 			}
 		})
+	}
+}
+
+// Two mutants may edit the same place or one inside the other, but not halfway.
+func TestOverlap(t *testing.T) {
+	body := "\tx();\n\ty();\n\tz();\n"
+	whole := func(id, anchor string) Mutant {
+		m := Mutant{ID: id, Commit: list{"-"}, Subject: "-", Mechanism: "-", Edits: []Edit{edit(anchor)}}
+		if err := m.compile(); err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	set := Set{
+		whole("A", `y\(\);`), whole("B", `y\(\);`), whole("C", `x\(\);\n\ty\(\);\n\tz\(\);`),
+		whole("D", `x\(\);\n\ty\(\);`), whole("E", `y\(\);\n\tz\(\);`),
+	}
+	schemata, err := set.Apply(tree(body), testRelease)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"A", "B", "C", "D"}, schemata.In); diff != "" {
+		t.Errorf("in it (-want +got):\n%s", diff)
+	}
+	const want = "cannot be applied: it overlaps with D in a.c, and neither is inside the other"
+	if err := schemata.Refused["E"]; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %q", err, want)
+	}
+	is := regexp.MustCompile(`\d{4,}`).ReplaceAllStringFunc(string(schemata.Files["a.c"]), func(n string) string {
+		for _, m := range set {
+			if id := m.ID; n == strconv.Itoa(number(id)) {
+				return id
+			}
+		}
+		return n
+	})
+	golden(t, "testdata/overlap.c.golden", []byte(is))
+}
+
+func TestGuilty(t *testing.T) {
+	_, schemata := sample(t)
+	for _, tt := range []struct {
+		err  string
+		want []string
+	}{
+		{"linux 6.12 with mutants does not build: /cache/src/net/device.c:32:2: error: expected ';'", []string{"leak"}},
+		{"../net/device.c:25:3: error", []string{"around", "early"}},
+		{"net/device.c:3:1: error", nil},
+		{"xnet/device.c:32:2: error", nil},
+		{"No space left on device", nil},
+	} {
+		if diff := cmp.Diff(tt.want, schemata.Guilty(errors.New(tt.err))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.err, diff)
+		}
+	}
+}
+
+func TestFunctions(t *testing.T) {
+	text, err := os.ReadFile("testdata/tree/net/device.c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]int{"put": 1, "hold": 1, "setup": 1, "teardown": 1, "main": 1, "puts": 0, "old": 0} {
+		if got := functions(text, name); len(got) != want {
+			t.Errorf("%s: %d bodies, want %d", name, len(got), want)
+		}
 	}
 }

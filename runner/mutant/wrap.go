@@ -3,6 +3,7 @@ package mutant
 import (
 	"bytes"
 	"fmt"
+	"strings"
 )
 
 // wrap returns what the switched edit puts before and after the text that it
@@ -31,15 +32,24 @@ func (e *Edit) plain(text []byte, s span) []byte {
 	indent := text[line : line+len(text[line:])-len(bytes.TrimLeft(text[line:], " \t"))]
 	is := string(text[s.start:s.end])
 	gap := "\n" + string(indent)
+	alone := branch(text[:s.start]) // what follows belongs to an if, without braces
 	switch {
+	case e.Delete && alone:
+		is = ";"
 	case e.Delete:
 		return deleted(text, s)
+	case e.Before != "" && alone:
+		is = "{ " + e.Before + " " + is + " }"
 	case e.Before != "":
 		is = e.Before + gap + is
 	case e.After != "" && label.MatchString(is):
 		is += "\n\t" + e.After
+	case e.After != "" && alone:
+		is = "{ " + is + " " + e.After + " }"
 	case e.After != "":
 		is += gap + e.After
+	case e.Statement != "" && alone && !single(e.Statement):
+		is = "{ " + e.Statement + " }"
 	case e.Statement != "":
 		is = e.Statement
 	default:
@@ -47,6 +57,16 @@ func (e *Edit) plain(text []byte, s span) []byte {
 	}
 	return bytes.Join([][]byte{text[:s.start], []byte(is), text[s.end:]}, nil)
 }
+
+// branch reports whether what comes after text is the one statement of an if, an
+// else or a loop.
+func branch(text []byte) bool {
+	before := codeBefore(text)
+	return bytes.HasSuffix(before, []byte(")")) || bytes.HasSuffix(before, []byte("else"))
+}
+
+// single reports whether the code is one statement.
+func single(code string) bool { return strings.Count(code, ";") == 1 }
 
 // deleted returns text without s, and without the lines that are empty then.
 func deleted(text []byte, s span) []byte {

@@ -65,6 +65,10 @@ type Kernel struct {
 	Source     string `json:"source"`                // where it came from, for people
 	Profile    string `json:"profile"`               // leak
 	ConfigHash string `json:"config_hash,omitempty"` // SHA-256 of the final .config in hex, empty for an image
+	// Mutated says that bugs were compiled into it on purpose. Such a run must not be
+	// compared with that of a real kernel, nor take part in a bisection.
+	Mutated bool   `json:"mutated,omitempty"`
+	Mutant  string `json:"mutant,omitempty"` // which of the bugs was on, empty for none
 }
 
 // KnownMet is a known issue that the run met.

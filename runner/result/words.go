@@ -63,7 +63,14 @@ func kernelName(r *Run) string {
 	if r.Kernel.Release == "" {
 		return "no kernel"
 	}
-	return line(r.Kernel.Release)
+	name := line(r.Kernel.Release)
+	switch {
+	case r.Kernel.Mutant != "":
+		return name + " with the mutant " + line(r.Kernel.Mutant)
+	case r.Kernel.Mutated:
+		return name + " with every mutant off"
+	}
+	return name
 }
 
 // tally lists how many cases have which verdict, the most telling first.

@@ -58,9 +58,25 @@ func seed() string {
 // Run makes the run and returns its result, which it has also written to the
 // folder l.Out, or to the folder it made and set l.Out to.
 func (l *Launch) Run(ctx context.Context) (*result.Run, error) {
-	profile, err := kconfigs.FindProfile(l.Kernel.Profile)
+	c, err := l.Prepare(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if l.Out == "" {
+		if l.Out, err = NewOut(l.Cache, Label(l.Kernel)); err != nil {
+			return nil, err
+		}
+		c.Out = l.Out
+	}
+	return Run(ctx, c)
+}
+
+// Prepare does what has to be done once for any number of runs, and returns what
+// describes one. Its Out is l.Out.
+func (l *Launch) Prepare(ctx context.Context) (Config, error) {
+	profile, err := kconfigs.FindProfile(l.Kernel.Profile)
+	if err != nil {
+		return Config{}, err
 	}
 	begin := time.Now()
 	initramfs, err := image.Build(ctx, image.Config{
@@ -71,23 +87,18 @@ func (l *Launch) Run(ctx context.Context) (*result.Run, error) {
 		Building: func() { l.Say("building the guest's u-root image, once") },
 	})
 	if err != nil {
-		return nil, err
+		return Config{}, err
 	}
 	phases := append(l.Phases, result.Phase{Name: "image", Seconds: time.Since(begin).Seconds()})
 	accel, why, err := l.accelerator(ctx)
 	if err != nil {
-		return nil, err
+		return Config{}, err
 	}
 	version, err := vm.Version(ctx, "")
 	if err != nil {
-		return nil, err
+		return Config{}, err
 	}
-	if l.Out == "" {
-		if l.Out, err = NewOut(l.Cache, Label(l.Kernel)); err != nil {
-			return nil, err
-		}
-	}
-	return Run(ctx, Config{
+	return Config{
 		Phases:    phases,
 		Args:      l.Args,
 		Kernel:    l.Kernel,
@@ -105,7 +116,7 @@ func (l *Launch) Run(ctx context.Context) (*result.Run, error) {
 		Tool:      result.Tool{Version: toolVersion()},
 		Command:   l.Command,
 		Host:      thisHost(accel, why, version),
-	})
+	}, nil
 }
 
 // thisHost describes this machine.

@@ -314,7 +314,6 @@ const maxNotes = 5
 
 // result makes the result of the run.
 func (s *session) result() *result.Run {
-	k := s.config.Kernel
 	run := &result.Run{
 		SchemaVersion: result.SchemaVersion,
 		Tool:          s.config.Tool,
@@ -322,12 +321,10 @@ func (s *session) result() *result.Run {
 		Started:       s.began,
 		Seconds:       time.Since(s.began).Seconds(),
 		Host:          s.config.Host,
-		Kernel: result.Kernel{
-			Line: k.Line, Release: k.Release, Source: k.Source, Profile: k.Profile, ConfigHash: k.ConfigHash,
-		},
-		Cases:  s.cases,
-		Boots:  s.boots,
-		Phases: slices.Concat(s.config.Phases, s.phases),
+		Kernel:        s.config.ResultKernel(),
+		Cases:         s.cases,
+		Boots:         s.boots,
+		Phases:        slices.Concat(s.config.Phases, s.phases),
 	}
 	if s.release != "" {
 		run.Kernel.Release = s.release

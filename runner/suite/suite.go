@@ -53,10 +53,11 @@ type Config struct {
 	Issues    verdict.Issues // known issues
 
 	// For the result.
-	Tool    result.Tool
-	Command string // command line that started the run
-	Host    result.Host
-	Phases  []result.Phase // what was spent before
+	MutantOn string // which of the kernel's mutants is on, "" for none
+	Tool     result.Tool
+	Command  string // command line that started the run
+	Host     result.Host
+	Phases   []result.Phase // what was spent before
 
 	// Booter starts the guests; nil means QEMU.
 	Booter Booter
@@ -68,6 +69,21 @@ type Config struct {
 	// may take to say hello; 0 means [DefaultIdle] and [DefaultBootLimit]. Both are
 	// multiplied by Accel.Scale and Scale.
 	Idle, BootLimit time.Duration
+}
+
+// Mutant returns a copy of c for a run in which the mutant is on, or none.
+func (c Config) Mutant(id string) Config {
+	c.MutantOn = id
+	return c
+}
+
+// ResultKernel describes the kernel under test as the result does.
+func (c Config) ResultKernel() result.Kernel {
+	k := c.Kernel
+	return result.Kernel{
+		Line: k.Line, Release: k.Release, Source: k.Source, Profile: k.Profile, ConfigHash: k.ConfigHash,
+		Mutated: !k.Real(), Mutant: c.MutantOn,
+	}
 }
 
 // Deadlines, before they are multiplied by [vm.Accel.Scale] and [Config].Scale.
