@@ -262,7 +262,7 @@ func (f *mutantFlags) run(c *cobra.Command, ids []string) error {
 	if err := w.ensure(ctx, host.Boot|host.Build|host.Fetch); err != nil {
 		return err
 	}
-	s := &scoring{work: w, flags: f, set: set, line: line, ids: ids}
+	s := &scoring{work: w, flags: f, set: set, line: line, ids: ids, start: suite.Run}
 	if err := s.prepare(ctx, accel); err != nil {
 		return err
 	}
@@ -296,7 +296,7 @@ func (s *scoring) mutated(ctx context.Context) (kernel.Kernel, error) {
 			if schemata, err = s.set.Without(s.refused).Apply(tree, version); err != nil {
 				return kernel.Mutants{}, err
 			}
-			return kernel.Mutants{IDs: schemata.In, Files: schemata.Files}, nil
+			return kernel.Mutants{Edited: schemata.In, Files: schemata.Files}, nil
 		}
 		s.display.Phase("kernel " + s.line + " with mutants")
 		k, err := kernel.Get(ctx, r, kernel.Options{CacheDir: s.cache, Progress: s.building})

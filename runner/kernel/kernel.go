@@ -33,7 +33,8 @@ type Kernel struct {
 	Modules    string   `json:"modules"`     // folder that holds lib/modules/RELEASE, "" without modules
 	Asked      []string `json:"asked"`       // the config lines asked for, for the guest to check again
 	// Mutants are the bugs that were compiled into it on purpose, each behind a
-	// switch; none in a real kernel, see [Kernel.Real].
+	// switch; none in a real kernel, see [Kernel.Real]. Those whose files the
+	// configuration leaves out are not among them.
 	Mutants []string `json:"mutants,omitempty"`
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,8 +17,8 @@ import (
 
 // Mutants are bugs to be compiled into a kernel.
 type Mutants struct {
-	IDs   []string          // of the bugs
-	Files map[string][]byte // of the source that differ or are new
+	Edited map[string][]string // for each bug, by its id, the files that it is in
+	Files  map[string][]byte   // of the source that differ or are new
 }
 
 // A Mutate makes the mutants for a source, whose version is given.
@@ -94,7 +95,7 @@ func (g *getter) mutated(ctx context.Context, line kconfigs.Line, options []kcon
 		options: options, what: "linux " + line.Name + " with mutants",
 		kernel: Kernel{
 			Line: line.Name, Source: s.About + " with mutants", Profile: g.profile, Families: g.families,
-			Mutants: mutants.IDs,
+			Mutants: slices.Sorted(maps.Keys(mutants.Edited)),
 		},
 	}
 	b.tree = filepath.Join(b.dir(), "src")
@@ -102,11 +103,29 @@ func (g *getter) mutated(ctx context.Context, line kconfigs.Line, options []kcon
 	if err := g.mutateTree(ctx, tree, b.tree, mutants.Files); err != nil {
 		return Kernel{}, err
 	}
-	e, err := b.run(ctx, func(string) string { return key }, b.configure, b.compile, b.compileModule)
+	e, err := b.run(ctx, func(string) string { return key }, b.configure, b.compile, b.compileModule, b.present(mutants))
 	if err != nil {
 		return Kernel{}, err
 	}
 	return e.Kernel, prune(g.cache, b.ofTree)
+}
+
+// present keeps of the kernel's mutants those whose files were compiled: the others
+// are in drivers that the configuration leaves out.
+func (b *build) present(mutants Mutants) func(context.Context) error {
+	return func(context.Context) error {
+		b.kernel.Mutants = slices.DeleteFunc(b.kernel.Mutants, func(id string) bool {
+			return slices.ContainsFunc(mutants.Edited[id], func(file string) bool {
+				object, source := strings.CutSuffix(file, ".c")
+				if !source {
+					return false
+				}
+				_, err := os.Stat(filepath.Join(b.out(), object+".o"))
+				return err != nil
+			})
+		})
+		return nil
+	}
 }
 
 // ready sees to it that the line's source is in the cache.

@@ -9,14 +9,16 @@ import (
 	"testing"
 )
 
-// mutants makes a Mutate that changes the files.
-func mutants(ids []string, files map[string]string) Mutate {
+// mutants makes a Mutate of one mutant, which changes the files, and of one in a
+// driver that is not built.
+func mutants(id string, files map[string]string) Mutate {
 	return func(tree fs.FS, version string) (Mutants, error) {
 		if _, err := fs.Stat(tree, "init/main.c"); err != nil {
 			return Mutants{}, err
 		}
-		m := Mutants{IDs: ids, Files: map[string][]byte{}}
+		m := Mutants{Edited: map[string][]string{"absent": {"net/absent.c"}}, Files: map[string][]byte{}}
 		for name, text := range files {
+			m.Edited[id] = append(m.Edited[id], name)
 			m.Files[name] = []byte(text + version)
 		}
 		return m, nil
@@ -26,6 +28,9 @@ func mutants(ids []string, files map[string]string) Mutate {
 // getMutated gets a kernel with mutants, as make would build it.
 func (f fake) getMutated(t *testing.T, m Mutate) Kernel {
 	t.Helper()
+	for _, object := range []string{"init/main.o", "kernel/switch.o"} {
+		write(t, filepath.Join(f.bin, "objects", object), "", 0o600)
+	}
 	release := strings.TrimSuffix(testRelease, "-teardown") + mutantsSuffix
 	write(t, filepath.Join(f.bin, "image"), string(testImage(release)), 0o600)
 	write(t, filepath.Join(f.bin, "release"), release, 0o600)
@@ -40,7 +45,7 @@ func TestMutated(t *testing.T) {
 	f := newFake(t)
 	f.plant(t)
 	t.Setenv("TEARDOWN_CACHE", f.cache)
-	first := mutants([]string{"A"}, map[string]string{"init/main.c": "int mutated; // ", "kernel/switch.c": "int on; // "})
+	first := mutants("A", map[string]string{"init/main.c": "int mutated; // ", "kernel/switch.c": "int on; // "})
 	k := f.getMutated(t, first)
 	if k.Real() || k.Line != "6.12" || !slices.Equal(k.Mutants, []string{"A"}) || k.Source != "a test with mutants" {
 		t.Errorf("kernel %+v", k)
@@ -67,7 +72,7 @@ func TestMutated(t *testing.T) {
 	}
 	// Other mutants are built in the same folder; what they leave alone is as in the
 	// source again.
-	other := f.getMutated(t, mutants([]string{"B"}, map[string]string{"kernel/switch.c": "int off; // "}))
+	other := f.getMutated(t, mutants("B", map[string]string{"kernel/switch.c": "int off; // "}))
 	if other.Image == k.Image || f.compiles(t) != compiled+1 {
 		t.Errorf("other mutants gave %s after %d compilations", other.Image, f.compiles(t))
 	}
@@ -81,5 +86,5 @@ func TestMutated(t *testing.T) {
 }
 
 func TestMutateNeedsALine(t *testing.T) {
-	wantInputError(t, Request{Tree: "x", Mutate: mutants(nil, nil)}, "give one with --kernel")
+	wantInputError(t, Request{Tree: "x", Mutate: mutants("A", nil)}, "give one with --kernel")
 }

@@ -11,7 +11,7 @@
 // the same line, so that the line numbers of the mutated source are those of the
 // real one:
 //
-//	{ if (teardown_mutant != 4) { dev->priv_destructor(dev); } }
+//	{ if (teardown_mutant != 2126396602) { dev->priv_destructor(dev); } }
 //
 // So any number of mutants may edit the same place, or one place inside
 // another. Only two that overlap halfway are refused.

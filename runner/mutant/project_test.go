@@ -57,7 +57,7 @@ func TestProjectApplies(t *testing.T) {
 			for id, err := range schemata.Refused {
 				t.Errorf("%s: %v", id, err)
 			}
-			for _, id := range schemata.In {
+			for id := range schemata.In {
 				m, _ := set.Find(id)
 				if text, err := m.Diff(tree, line.Name); err != nil || len(text) == 0 {
 					t.Errorf("%s: diff %q (%v)", id, text, err)

@@ -16,8 +16,9 @@ import (
 type Schemata struct {
 	// Files are the files of the source that differ or are new, by their paths.
 	Files map[string][]byte
-	// In are the mutants in it, Refused those of the line that are not, and why.
-	In      []string
+	// In are the mutants in it, and the files that each is in; Refused are those of
+	// the line that are not, and why.
+	In      map[string][]string
 	Refused map[string]error
 
 	lines map[place][]string // which mutants stand where
@@ -86,7 +87,7 @@ type change struct {
 // source of which is tree.
 func (s Set) Apply(tree fs.FS, release string) (*Schemata, error) {
 	src := newSources(tree)
-	out := &Schemata{Files: map[string][]byte{}, Refused: map[string]error{}, lines: map[place][]string{}}
+	out := &Schemata{Files: map[string][]byte{}, In: map[string][]string{}, Refused: map[string]error{}, lines: map[place][]string{}}
 	changes := map[string][]change{}
 	for i := range s {
 		m := &s[i]
@@ -101,8 +102,10 @@ func (s Set) Apply(tree fs.FS, release string) (*Schemata, error) {
 			out.Refused[m.ID] = err
 			continue
 		}
-		out.In = append(out.In, m.ID)
 		for _, at := range sites {
+			if !slices.Contains(out.In[m.ID], at.file) {
+				out.In[m.ID] = append(out.In[m.ID], at.file)
+			}
 			changes[at.file] = append(changes[at.file], change{at, number(m.ID), m.ID})
 		}
 	}
@@ -219,7 +222,7 @@ func switched(text []byte, list []change) []byte {
 
 // source is the C source of the switch. Drivers may be modules, so it is
 // exported.
-func (s Set) source(in []string) []byte {
+func (s Set) source(in map[string][]string) []byte {
 	var b strings.Builder
 	b.WriteString(`// SPDX-License-Identifier: GPL-2.0-only
 // Bugs are compiled into this kernel: at most one of them is on, the one that
@@ -240,7 +243,7 @@ static const struct {
 } teardown_mutants[] __initconst = {
 `)
 	for i := range s {
-		if slices.Contains(in, s[i].ID) {
+		if in[s[i].ID] != nil {
 			fmt.Fprintf(&b, "\t{ %q, %d },\n", s[i].ID, number(s[i].ID))
 		}
 	}

@@ -92,7 +92,7 @@ func TestParseTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Line 4 tells which x() A is about; there is none in line 3, where D says it is.
-	if diff := cmp.Diff([]string{"A"}, schemata.In); diff != "" {
+	if diff := cmp.Diff(map[string][]string{"A": {"a.c"}}, schemata.In); diff != "" {
 		t.Errorf("in it (-want +got):\n%s", diff)
 	}
 	refused := map[string]string{}
