@@ -167,11 +167,11 @@ func statementsFrom(text []byte, body, s span) (span, error) {
 			if i = closing(text, i) - 1; i < 0 {
 				return span{}, fmt.Errorf("%q has a bracket that does not close", text[s.start:s.end])
 			}
-			if block && i+1 >= s.end {
+			if block && i+1 >= s.end && !goesOn(text, s.start, i+1) {
 				return span{s.start, i + 1}, nil
 			}
 		case ';':
-			if i+1 >= s.end {
+			if i+1 >= s.end && !goesOn(text, s.start, i+1) {
 				return span{s.start, i + 1}, nil
 			}
 		case '}', ')':
@@ -179,6 +179,20 @@ func statementsFrom(text []byte, body, s span) (span, error) {
 		}
 	}
 	return span{}, fmt.Errorf("%q does not end with a statement", text[s.start:s.end])
+}
+
+var (
+	hasElse  = regexp.MustCompile(`^if\b`)
+	elseNext = regexp.MustCompile(`^\s*else\b`)
+	hasWhile = regexp.MustCompile(`^do\b`)
+	whileNow = regexp.MustCompile(`^\s*while\b`)
+)
+
+// goesOn reports whether the statement at start does so at end: an if with its else,
+// a do with its while.
+func goesOn(text []byte, start, end int) bool {
+	return hasElse.Match(text[start:]) && elseNext.Match(text[end:]) ||
+		hasWhile.Match(text[start:]) && whileNow.Match(text[end:])
 }
 
 // codeBefore returns text without the white space, the comments and the lines for

@@ -184,6 +184,28 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// A statement is found to its end.
+func TestStatements(t *testing.T) {
+	for _, tt := range []struct{ body, anchor, want string }{
+		{"\tx(a,\n\t  b);\n\ty();\n", `x\(`, "x(a,\n\t  b);"},
+		{"\tif (x(\")\")) {\n\t\ty();\n\t}\n\tz();\n", `if \(x`, "if (x(\")\")) {\n\t\ty();\n\t}"},
+		{"\tif (x)\n\t\ty();\n\telse\n\t\tz();\n", `if \(x`, "if (x)\n\t\ty();\n\telse\n\t\tz();"},
+		{"\tif (x) {\n\t\ty();\n\t} else if (w) {\n\t\tz();\n\t}\n", `if \(x`, "if (x) {\n\t\ty();\n\t} else if (w) {\n\t\tz();\n\t}"},
+		{"\tdo {\n\t\ty();\n\t} while (x);\n", `do \{`, "do {\n\t\ty();\n\t} while (x);"},
+		{"\tfor (;;) /* ; */\n\t\ty();\n", `for`, "for (;;) /* ; */\n\t\ty();"},
+		{"out:\n\tx();\n", `out:\n`, "out:"},
+		{"#ifdef X\n\tx();\n#endif\n", `x\(\);`, "x();"},
+	} {
+		text := []byte("int f(int x)\n{\n" + tt.body + "}\n")
+		body := functions(text, "f")[0]
+		at := regexp.MustCompile(tt.anchor).FindIndex(text[body.start:])
+		s, err := statements(text, body, trim(text, span{body.start + at[0], body.start + at[1]}))
+		if err != nil || string(text[s.start:s.end]) != tt.want {
+			t.Errorf("%q: %q (%v), want %q", tt.body, text[s.start:s.end], err, tt.want)
+		}
+	}
+}
+
 // Two mutants may edit the same place or one inside the other, but not halfway.
 func TestOverlap(t *testing.T) {
 	body := "\tx();\n\ty();\n\tz();\n"

@@ -225,66 +225,73 @@ type phrase struct {
 
 // phrases are the words that are understood, the narrowest first.
 var phrases = []phrase{
-	{regexp.MustCompile(`^delete (?:the )?(?:line|lines|both lines|call|both calls|block|statement|statements|if|if ?\+ ?call)$`),
-		func(place Edit, _ []string) []Edit {
-			place.Delete = true
-			return []Edit{place}
-		}},
-	{regexp.MustCompile(`^delete (?:the )?(\w*)lock/\w*unlock pair$`),
-		func(place Edit, m []string) []Edit {
-			lock, unlock := place, place
-			lock.Delete, unlock.Delete = true, true
-			unlock.At = `\b` + m[1] + `unlock\w*\(`
-			return []Edit{lock, unlock}
-		}},
-	{regexp.MustCompile(`^delete (?:the )?(final |last )?["` + "`" + `]?([\w>-]+(?:\([^()]*\))?|[^"` + "`" + `]+;)["` + "`" + `]?;?(?: in (?:its|the) error (?:branch|path)| after .*| before .*)?$`),
-		func(place Edit, m []string) []Edit {
-			place.Delete, place.last = true, m[1] != ""
-			place.At = code(m[2])
-			return []Edit{place}
-		}},
-	{regexp.MustCompile(`^(?:insert before|before insert): *(.+)$`),
-		func(place Edit, m []string) []Edit {
-			place.Before = closed(m[1])
-			return []Edit{place}
-		}},
-	{regexp.MustCompile(`^(?:insert|insert after|after insert): *(.+)$`),
-		func(place Edit, m []string) []Edit {
-			place.After = closed(m[1])
-			return []Edit{place}
-		}},
-	{regexp.MustCompile(`^in its error branch insert: *(.+)$`),
-		func(place Edit, m []string) []Edit {
-			place.At = `if \([^\n]*\)\s*\{?\n\s*(\S)`
-			place.Before = closed(m[1])
-			return []Edit{place}
-		}},
-	{regexp.MustCompile(`^(?:replace |change )?["` + "`" + `](.+)["` + "`" + `] (?:→|->|=>|by|with|to) ["` + "`" + `](.+)["` + "`" + `]$`),
-		func(place Edit, m []string) []Edit {
-			place.At = code(m[1])
-			if jump.MatchString(m[1]) || strings.HasSuffix(m[1], ";") {
-				place.Statement = closed(m[2])
-			} else {
-				place.Expression = m[2]
-			}
-			return []Edit{place}
-		}},
-	{regexp.MustCompile(`^move (?:above|before) (\w+)\(\)$`),
-		func(place Edit, m []string) []Edit {
-			place.moveBefore = m[1]
-			return []Edit{place}
-		}},
-	{regexp.MustCompile(`^move (?:below|after|behind) (\w+)\(\)$`),
-		func(place Edit, m []string) []Edit {
-			place.moveAfter = m[1]
-			return []Edit{place}
-		}},
-	{regexp.MustCompile(`^move to (\w+)\(\) after (\w+)\(\)( succeeded)?$`),
-		func(place Edit, m []string) []Edit {
-			place.moveTo, place.moveAfter, place.checked = m[1], m[2], m[3] != ""
-			return []Edit{place}
-		}},
+	{words(deletion + `(?:the |this |its )?(?:whole |entire )?(?:` + whole + `)(?: \([^()]*\))?`), func(place Edit, _ []string) []Edit {
+		place.Delete = true
+		return []Edit{place}
+	}},
+	{words(deletion + `(?:the )?(\w*)lock/\w*unlock pair`), func(place Edit, m []string) []Edit {
+		lock, unlock := place, place
+		lock.Delete, unlock.Delete = true, true
+		unlock.At = `\b` + m[1] + `unlock\w*\(`
+		return []Edit{lock, unlock}
+	}},
+	{words(deletion + `(?:the )?(?:call of |call to )?(final |last )?` + quote + `([\w>-]+(?:\([^()]*\))?|[^"` + "`" + `]+;)` + quote + `;?(?: in (?:its|the) error (?:branch|path)| after .*| before .*)?`), func(place Edit, m []string) []Edit {
+		place.Delete, place.last = true, m[1] != ""
+		place.At = code(m[2])
+		return []Edit{place}
+	}},
+	{words(insertionWord + `(?:before|above)(?: it| the anchor| the line)?: *` + quote + `(.+?)` + quote), func(place Edit, m []string) []Edit {
+		place.Before = closed(m[1])
+		return []Edit{place}
+	}},
+	{words(insertionWord + `(?:(?:after|below|behind)(?: it| the anchor| the line)?)?: *` + quote + `(.+?)` + quote), func(place Edit, m []string) []Edit {
+		place.After = closed(m[1])
+		return []Edit{place}
+	}},
+	{words(`in (?:its|the) error (?:branch|path) ` + insertionWord + `: *(.+)`), func(place Edit, m []string) []Edit {
+		place.At = `if \([^\n]*\)\s*\{?\n\s*(\S)`
+		place.Before = closed(m[1])
+		return []Edit{place}
+	}},
+	{words(`(?:replace |change )?` + quoted + ` (?:` + into + `) ` + quoted), func(place Edit, m []string) []Edit {
+		place.At = code(m[1])
+		if jump.MatchString(m[1]) || strings.HasSuffix(m[1], ";") {
+			place.Statement = closed(m[2])
+		} else {
+			place.Expression = m[2]
+		}
+		return []Edit{place}
+	}},
+	{words(`(?:replace |change )?(?:it |line |the line |the call )?(?:` + into + `):? ` + quote + `(.+?)` + quote), func(place Edit, m []string) []Edit {
+		place.Statement = closed(m[1])
+		return []Edit{place}
+	}},
+	{words(`move (?:above|before) (\w+)\(\)`), func(place Edit, m []string) []Edit {
+		place.moveBefore = m[1]
+		return []Edit{place}
+	}},
+	{words(`move (?:below|after|behind) (\w+)\(\)( succeeded)?`), func(place Edit, m []string) []Edit {
+		place.moveAfter, place.checked = m[1], m[2] != ""
+		return []Edit{place}
+	}},
+	{words(`move to (\w+)\(\) after (\w+)\(\)( succeeded)?`), func(place Edit, m []string) []Edit {
+		place.moveTo, place.moveAfter, place.checked = m[1], m[2], m[3] != ""
+		return []Edit{place}
+	}},
 }
+
+// Pieces of phrases.
+const (
+	deletion      = `(?:delete|remove|drop|omit|skip) `
+	whole         = `(?:both |two )?(?:lines?|calls?|blocks?|statements?|if|loop|goto|return|assignment|condition and call|if ?(?:\+|and|with its) ?(?:call|body|block|else))`
+	insertionWord = `(?:insert|add) ?`
+	into          = `→|->|=>|by|with|to|becomes`
+	quote         = "[\"`]?"
+	quoted        = "[\"`](.+?)[\"`]"
+)
+
+// words makes an expression for a whole phrase.
+func words(expr string) *regexp.Regexp { return regexp.MustCompile(`^` + expr + `$`) }
 
 // jump is a statement that leaves.
 var jump = regexp.MustCompile(`^(goto|return|break|continue)\b`)

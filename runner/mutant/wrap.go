@@ -18,7 +18,7 @@ func (e *Edit) wrap(number int, text []byte) (prefix, suffix string) {
 	case e.After != "" && label.Match(text):
 		return "", fmt.Sprintf(" if (%s) { %s }", on, e.After)
 	case e.After != "":
-		return "{ ", fmt.Sprintf(" if (%s) { %s } }", on, e.After)
+		return "{ { ", fmt.Sprintf(" } if (%s) { %s } }", on, e.After)
 	case e.Statement != "":
 		return fmt.Sprintf("{ if (%s) { %s } else { ", on, e.Statement), " } }"
 	}
