@@ -144,12 +144,12 @@ func ask(ctx context.Context, question string) (bool, error) {
 	}
 }
 
-// kernel gets the kernel of a request. The first one becomes the one that a
+// kernel gets the kernel of a request. The first real one becomes the one that a
 // plain "go test ./tests" boots.
 func (w *work) kernel(ctx context.Context, r kernel.Request) (kernel.Kernel, error) {
 	w.display.Phase(label(r))
 	k, err := kernel.Get(ctx, r, kernel.Options{CacheDir: w.cache, Progress: w.building})
-	if err != nil || w.ready {
+	if err != nil || w.ready || !k.Real() {
 		return k, err
 	}
 	w.ready = true

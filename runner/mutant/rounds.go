@@ -43,6 +43,10 @@ var everyKind = []string{"net/core", "net/ipv4", "net/ipv6", "drivers/net"}
 // plain are kinds that stand for all where a mutant is about no one of them.
 var plain = []string{"dummy", "veth"}
 
+// namespaces are words for the making and the end of a network namespace, the cases
+// of which are those of its loopback.
+var namespaces = []string{"unshare", "netns", "namespace", "namespaces"}
+
 var word = regexp.MustCompile(`[a-z0-9_]+`)
 
 // kinds returns the kinds of devices that the mutant is about: those whose driver
@@ -59,6 +63,9 @@ func (m *Mutant) kinds() []string {
 		if about && !slices.Contains(kinds, k.Name) {
 			kinds = append(kinds, k.Name)
 		}
+	}
+	if slices.ContainsFunc(named, func(w string) bool { return slices.Contains(namespaces, w) }) {
+		kinds = append(kinds, "lo")
 	}
 	if len(kinds) == 0 {
 		return plain

@@ -121,6 +121,24 @@ func TestParseTable(t *testing.T) {
 	}
 }
 
+func TestRounds(t *testing.T) {
+	for _, tt := range []struct{ file, trigger, want string }{
+		{"net/core/dev.c", "any kind", "dummy|veth"},
+		{"net/core/dev.c", `name "default" on ifb, macsec`, "ifb|macsec"},
+		{"drivers/net/macvlan.c", "", "macvlan"},
+		{"net/8021q/vlan_netlink.c", "", "vlan"},
+		{"net/ipv4/ipmr.c", "fail-nth over unshare", "pimreg|lo"},
+		{"net/openvswitch/datapath.c", "", "ovs_internal|ovs_vxlan|ovs_geneve|ovs_gre"},
+	} {
+		m := Mutant{Edits: []Edit{{File: list{tt.file}}}, trigger: tt.trigger}
+		of := "/^(" + tt.want + ")(,|$)"
+		want := []string{"^Test(RegisterFailure|LifeCycle|LowerRemoved|NamespaceExit)$" + of, "^Test" + of, ""}
+		if diff := cmp.Diff(want, m.Rounds()); diff != "" {
+			t.Errorf("%s, %q (-want +got):\n%s", tt.file, tt.trigger, diff)
+		}
+	}
+}
+
 func TestMove(t *testing.T) {
 	source := tree("\tint err;\n\n\t/* first */\n\terr = register(x);\n\tif (err)\n\t\tgoto out;\n\tx->free = done;\nout:\n\treturn err;\n")
 	source["c.c"] = source["b.c"]
