@@ -33,6 +33,7 @@ type mutantFlags struct {
 	accel  string
 	vms    int
 	all    bool
+	near   bool
 	update bool
 }
 
@@ -87,6 +88,8 @@ func newMutants() *cobra.Command {
 	flags.StringVar(&f.accel, "accel", "auto", "what executes the guest: auto, kvm or tcg")
 	flags.IntVar(&f.vms, "vms", 0, "`N` mutants at a time, a guest each (default: one per CPU, at most 2)")
 	flags.BoolVar(&f.all, "all", false, "run the whole suite on each mutant, and list all that it kills by")
+	flags.BoolVar(&f.near, "suspects", false, "leave out the last of these rounds, all other cases: minutes for each mutant that survives")
+	c.MarkFlagsMutuallyExclusive("run", "all", "suspects")
 	flags.BoolVar(&f.update, "update", false, "look for a newer source of the line even if one is in the cache")
 	addYes(c)
 	c.AddCommand(newMutantsShow(), newMutantsList())

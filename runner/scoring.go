@@ -132,6 +132,8 @@ func (s *scoring) one(ctx context.Context, m *mutant.Mutant, row *score.Mutant) 
 		rounds = []string{s.flags.filter}
 	case s.flags.all:
 		rounds = []string{""}
+	case s.flags.near:
+		rounds = rounds[:len(rounds)-1]
 	}
 	ran := false
 	for i, cases := range rounds {
@@ -177,9 +179,13 @@ func (s *scoring) one(ctx context.Context, m *mutant.Mutant, row *score.Mutant) 
 			return
 		}
 	}
-	row.Outcome = score.Survived
-	if !ran {
+	switch {
+	case !ran:
 		row.Outcome, row.Why = score.Unknown, "no case ran"
+	case s.flags.near:
+		row.Outcome, row.Why = score.Unknown, "tried only with the cases that should kill it"
+	default:
+		row.Outcome = score.Survived
 	}
 }
 

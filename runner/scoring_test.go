@@ -220,6 +220,16 @@ func TestScoringChoice(t *testing.T) {
 	if diff := cmp.Diff([]string{"-test.v=true"}, f.args["rest"]); diff != "" {
 		t.Errorf("with --all (-want +got):\n%s", diff)
 	}
+	f.args = map[string][]string{}
+	s = newScoring(t, f)
+	s.ids, s.flags.near = []string{"first", "rest"}, true
+	want = map[string]string{
+		"first": "killed by log in TestHint/a",
+		"rest":  "unknown: tried only with the cases that should kill it",
+	}
+	if diff := cmp.Diff(want, outcomes(s.all(t.Context()))); diff != "" {
+		t.Errorf("with --suspects (-want +got):\n%s", diff)
+	}
 }
 
 // With every mutant off the guest must work: else a death proves nothing.
