@@ -30,7 +30,15 @@ func (o loadOp) Do() error {
 	return nil
 }
 
-func (o loadOp) Result(err error) error { return err }
+// Result says again what the driver said: newer kernels make EBUSY of its EEXIST, which
+// is to mean that the module is loaded already (do_init_module() in
+// kernel/module/main.c of 7.2).
+func (o loadOp) Result(err error) error {
+	if errors.Is(err, unix.EBUSY) {
+		return unix.EEXIST
+	}
+	return err
+}
 
 // unloadOp is one delete_module(2), which does not wait for users.
 type unloadOp struct{ name []byte } // with the zero at its end
