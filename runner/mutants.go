@@ -26,15 +26,15 @@ import (
 
 // mutantFlags are the flags of "mutants".
 type mutantFlags struct {
-	line   string
-	file   string
-	filter string
-	out    string
-	accel  string
-	vms    int
-	all    bool
-	near   bool
-	update bool
+	line     string
+	file     string
+	filter   string
+	out      string
+	accel    string
+	vms      int
+	all      bool
+	suspects bool
+	update   bool
 }
 
 const mutantsAbout = `Put bugs into a kernel, one at a time, and see whether the suite finds them.
@@ -83,12 +83,12 @@ func newMutants() *cobra.Command {
 	}
 	flags := c.Flags()
 	f.common(c)
-	flags.StringVar(&f.filter, "run", "", "try only the cases that match `REGEXP`, as go test -run does")
+	flags.StringVar(&f.filter, "run", "", "try only the cases that match `REGEXP`, as go test -run does: a mutant that they do not kill is unknown")
 	flags.StringVar(&f.out, "out", "", "`DIR` for "+score.JSONFile+" and the results of the guests (default: a new one under runs/ in the cache)")
 	flags.StringVar(&f.accel, "accel", "auto", "what executes the guest: auto, kvm or tcg")
 	flags.IntVar(&f.vms, "vms", 0, "`N` mutants at a time, a guest each (default: one per CPU, at most 2)")
 	flags.BoolVar(&f.all, "all", false, "run the whole suite on each mutant, and list all that it kills by")
-	flags.BoolVar(&f.near, "suspects", false, "leave out the last of these rounds, all other cases: minutes for each mutant that survives")
+	flags.BoolVar(&f.suspects, "suspects", false, "leave out the last of these rounds, all other cases: minutes for each mutant that survives")
 	c.MarkFlagsMutuallyExclusive("run", "all", "suspects")
 	flags.BoolVar(&f.update, "update", false, "look for a newer source of the line even if one is in the cache")
 	addYes(c)

@@ -132,7 +132,7 @@ func (s *scoring) one(ctx context.Context, m *mutant.Mutant, row *score.Mutant) 
 		rounds = []string{s.flags.filter}
 	case s.flags.all:
 		rounds = []string{""}
-	case s.flags.near:
+	case s.flags.suspects:
 		rounds = rounds[:len(rounds)-1]
 	}
 	ran := false
@@ -182,8 +182,10 @@ func (s *scoring) one(ctx context.Context, m *mutant.Mutant, row *score.Mutant) 
 	switch {
 	case !ran:
 		row.Outcome, row.Why = score.Unknown, "no case ran"
-	case s.flags.near:
+	case s.flags.suspects:
 		row.Outcome, row.Why = score.Unknown, "tried only with the cases that should kill it"
+	case s.flags.filter != "":
+		row.Outcome, row.Why = score.Unknown, "tried only with the cases that --run chose"
 	default:
 		row.Outcome = score.Survived
 	}

@@ -206,7 +206,7 @@ func TestScoringChoice(t *testing.T) {
 	f := &fakeSuite{args: map[string][]string{}}
 	s := newScoring(t, f)
 	s.ids, s.flags.filter = []string{"first", "none"}, "^TestHint$"
-	want := map[string]string{"first": "killed by log in TestHint/a", "none": "survived"}
+	want := map[string]string{"first": "killed by log in TestHint/a", "none": "unknown: tried only with the cases that --run chose"}
 	if diff := cmp.Diff(want, outcomes(s.all(t.Context()))); diff != "" {
 		t.Errorf("with --run (-want +got):\n%s", diff)
 	}
@@ -222,7 +222,7 @@ func TestScoringChoice(t *testing.T) {
 	}
 	f.args = map[string][]string{}
 	s = newScoring(t, f)
-	s.ids, s.flags.near = []string{"first", "rest"}, true
+	s.ids, s.flags.suspects = []string{"first", "rest"}, true
 	want = map[string]string{
 		"first": "killed by log in TestHint/a",
 		"rest":  "unknown: tried only with the cases that should kill it",

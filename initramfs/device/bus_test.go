@@ -42,20 +42,25 @@ func TestUndone(t *testing.T) {
 // TestTold checks what the creator is told on either side of a change.
 func TestTold(t *testing.T) {
 	bind, gadget, plain := bound("usb", "cdc_eem", "1-1:1.0", "usb1"), eemGadget.way("usb0"), Way{Answer: unix.ENFILE}
+	load := loading("eql", "", "eql")
 	for _, c := range []struct {
-		way     Way
-		release string
-		want    unix.Errno
+		way         Way
+		release     string
+		errno, want unix.Errno
 	}{
-		{bind, "5.10.200-teardown", unix.ENODEV},
-		{bind, "6.1.0", 0},
-		{gadget, "5.10.200-teardown", 0},
-		{gadget, "6.12.118-teardown", unix.EBUSY},
-		{plain, "7.3.0-rc1", unix.ENFILE},
-		{Way{}, "7.3.0-rc1", 0},
+		{bind, "5.10.200-teardown", unix.EXFULL, unix.ENODEV},
+		{bind, "6.1.0", unix.EXFULL, unix.EXFULL},
+		{gadget, "5.10.200-teardown", unix.EXFULL, unix.EXFULL},
+		{gadget, "6.12.118-teardown", unix.EXFULL, unix.EBUSY},
+		{plain, "7.3.0-rc1", unix.EXFULL, unix.ENFILE},
+		{Way{}, "7.3.0-rc1", unix.EXFULL, unix.EXFULL},
+		{load, "6.12.118-teardown", unix.EEXIST, unix.EEXIST},
+		{load, "7.2.12-teardown", unix.EEXIST, unix.EBUSY},
+		{load, "7.2.12-teardown", unix.EXFULL, unix.EXFULL},
+		{load.answering(unix.ENXIO), "7.2.12-teardown", unix.EEXIST, unix.ENXIO},
 	} {
-		if got := c.way.Told(c.release); got != c.want {
-			t.Errorf("way %s: Told(%s) = %v, want %v", c.way.Name, c.release, got, c.want)
+		if got := c.way.Told(c.release, c.errno); got != c.want {
+			t.Errorf("way %s: Told(%s, %v) = %v, want %v", c.way.Name, c.release, c.errno, got, c.want)
 		}
 	}
 }

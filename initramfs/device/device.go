@@ -87,6 +87,8 @@ type Way struct {
 	// the errno it got.
 	Answer  unix.Errno
 	Answers Lines // that answer so; others pass on the errno
+	// Turned are errnos that the kernel turns into others before the creator is told.
+	Turned []Turn
 	// Shortage are errnos beside ENOMEM, ENOBUFS and EINVAL that a failed
 	// allocation turns into.
 	Shortage []unix.Errno
@@ -102,13 +104,24 @@ type Way struct {
 	Delete func(e *Env, d Device) (Op, error)
 }
 
-// Told returns what the creator is told of every refusal by a kernel of that
-// release, and 0 where it is told the errno itself.
-func (w Way) Told(release string) unix.Errno {
-	if w.Answers.Lack(release) != "" {
-		return 0
+// A Turn says that some lines answer with another errno than they got.
+type Turn struct {
+	From, To unix.Errno
+	Lines    Lines
+}
+
+// Told returns what the creator is told of a refusal with errno by a kernel of that
+// release.
+func (w Way) Told(release string, errno unix.Errno) unix.Errno {
+	if w.Answer != 0 && w.Answers.Lack(release) == "" {
+		return w.Answer
 	}
-	return w.Answer
+	for _, t := range w.Turned {
+		if t.From == errno && t.Lines.Lack(release) == "" {
+			return t.To
+		}
+	}
+	return errno
 }
 
 // Lowers are the names of the needs that are devices below this one.

@@ -30,15 +30,7 @@ func (o loadOp) Do() error {
 	return nil
 }
 
-// Result says again what the driver said: newer kernels make EBUSY of its EEXIST, which
-// is to mean that the module is loaded already (do_init_module() in
-// kernel/module/main.c of 7.2).
-func (o loadOp) Result(err error) error {
-	if errors.Is(err, unix.EBUSY) {
-		return unix.EEXIST
-	}
-	return err
-}
+func (o loadOp) Result(err error) error { return err }
 
 // unloadOp is one delete_module(2), which does not wait for users.
 type unloadOp struct{ name []byte } // with the zero at its end
@@ -75,6 +67,9 @@ func loading(name, parameters, given string) Way {
 	return Way{
 		Name:  "module",
 		Given: given,
+		// EEXIST is to mean that the module is loaded already (do_init_module() in
+		// kernel/module/main.c of 7.2).
+		Turned: []Turn{{unix.EEXIST, unix.EBUSY, Lines{From: "7.2"}}},
 		New: func(e *Env, _ Device) (Op, error) {
 			file, err := module.Root().Open(name)
 			if err != nil {

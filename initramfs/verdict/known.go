@@ -26,15 +26,15 @@ type Issue struct {
 	// Kinds, Exits and Cases say which cases may meet it: device kinds or "*",
 	// exits of register_netdevice(), all of them when there are none, and a regular
 	// expression that the case's name must match, if there is one.
-	Kinds list   `toml:"kinds"`
-	Exits list   `toml:"exits"`
+	Kinds List   `toml:"kinds"`
+	Exits List   `toml:"exits"`
 	Cases string `toml:"cases"`
 	// Triggers are those that are known to provoke it: only when one of them
 	// ran can its absence mean that it is fixed. None means any.
-	Triggers list `toml:"triggers"`
+	Triggers List `toml:"triggers"`
 	// Kernels are the ranges of releases that have it (">=6.12 <7.4"); one of
 	// them must hold.
-	Kernels list `toml:"kernels"`
+	Kernels List `toml:"kernels"`
 	// Sometimes says that it is a race: its absence means nothing.
 	Sometimes bool `toml:"sometimes"`
 	// Reason says why it is there and tolerated, Evidence how that was seen.
@@ -210,13 +210,13 @@ func (i *Issue) absent(cases []Case) bool {
 		(len(i.Triggers) == 0 || slices.ContainsFunc(i.Triggers, func(t string) bool { return triggers[t] }))
 }
 
-// list is a list of strings; a string alone is a list of one.
-type list []string
+// A List is a list of strings in TOML; a string alone is a list of one.
+type List []string
 
 // UnmarshalTOML implements [toml.Unmarshaler].
-func (l *list) UnmarshalTOML(v any) error {
+func (l *List) UnmarshalTOML(v any) error {
 	if s, ok := v.(string); ok {
-		*l = list{s}
+		*l = List{s}
 		return nil
 	}
 	elements, ok := v.([]any)

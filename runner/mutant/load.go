@@ -185,27 +185,3 @@ func compileAnchor(expr string) (*regexp.Regexp, error) {
 	}
 	return re, nil
 }
-
-// list is a list of strings; a string alone is a list of one.
-type list []string
-
-// UnmarshalTOML implements [toml.Unmarshaler].
-func (l *list) UnmarshalTOML(v any) error {
-	if s, ok := v.(string); ok {
-		*l = list{s}
-		return nil
-	}
-	elements, ok := v.([]any)
-	if !ok {
-		return fmt.Errorf("want a string or a list of strings, got %T", v)
-	}
-	*l = nil
-	for _, e := range elements {
-		s, ok := e.(string)
-		if !ok || s == "" {
-			return fmt.Errorf("want a list of strings that are not empty, got %v in it", e)
-		}
-		*l = append(*l, s)
-	}
-	return nil
-}

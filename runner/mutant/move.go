@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+
+	"netdev.test/teardown/initramfs/verdict"
 )
 
 // moves reports whether the edit takes a statement elsewhere.
@@ -62,7 +64,7 @@ func (e *Edit) target(tree *sources, from site) (site, error) {
 func (e *Edit) eachBody(tree *sources, from site, f func(file string, text []byte, body span)) error {
 	files, names := []string{from.file}, e.Function
 	if e.moveTo != "" {
-		names = list{e.moveTo}
+		names = verdict.List{e.moveTo}
 		all, err := fs.Glob(tree.tree, path.Join(path.Dir(from.file), "*.c"))
 		if err != nil {
 			return err

@@ -27,12 +27,12 @@ import (
 type Mutant struct {
 	ID string `toml:"id"` // K04
 	// Commit is the fix that is undone, or several; "-" for a bug without one.
-	Commit    list   `toml:"commit"`
-	Subject   string `toml:"subject"`   // of the commit, or what the bug is about
-	Mechanism string `toml:"mechanism"` // what goes wrong
+	Commit    verdict.List `toml:"commit"`
+	Subject   string       `toml:"subject"`   // of the commit, or what the bug is about
+	Mechanism string       `toml:"mechanism"` // what goes wrong
 	// Kernels are the ranges of releases that it applies to (">=6.1 <7.2"), one of
 	// which must hold. None means any.
-	Kernels list `toml:"kernels"`
+	Kernels verdict.List `toml:"kernels"`
 	// Run selects the cases that should kill it, as go test -run does; "" means
 	// those that its files suggest (see [Mutant.Cases]).
 	Run string `toml:"run"`
@@ -50,8 +50,8 @@ type Mutant struct {
 // An Equivalent is the argument why a mutant makes no difference to anything that
 // can be observed.
 type Equivalent struct {
-	Kernels list   `toml:"kernels"` // releases for which it holds; none means any
-	Reason  string `toml:"reason"`
+	Kernels verdict.List `toml:"kernels"` // releases for which it holds; none means any
+	Reason  string       `toml:"reason"`
 
 	kernels verdict.Releases
 }
@@ -60,12 +60,12 @@ type Equivalent struct {
 // After, Statement and Expression is set.
 type Edit struct {
 	// Kernels are the ranges of releases that need this edit. None means any.
-	Kernels list `toml:"kernels"`
+	Kernels verdict.List `toml:"kernels"`
 	// File and Function have the names of the place on all lines. The anchor must
 	// match once in all of those together that a line has.
-	File     list   `toml:"file"`
-	Function list   `toml:"function"`
-	Anchor   string `toml:"anchor"`
+	File     verdict.List `toml:"file"`
+	Function verdict.List `toml:"function"`
+	Anchor   string       `toml:"anchor"`
 	// At, where there is one, moves the place from what the anchor matched to
 	// what At, or its first group, matches first from there on. Of several matches
 	// of the anchor, the one is meant in which At matches.

@@ -15,6 +15,8 @@ import (
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
+
+	"netdev.test/teardown/initramfs/verdict"
 )
 
 const testRelease = "6.12.118-teardown"
@@ -138,13 +140,13 @@ func tree(body string) fstest.MapFS {
 }
 
 func edit(anchor string) Edit {
-	return Edit{File: list{"a.c"}, Function: list{"f"}, Anchor: anchor, Delete: true}
+	return Edit{File: verdict.List{"a.c"}, Function: verdict.List{"f"}, Anchor: anchor, Delete: true}
 }
 
 func TestRefused(t *testing.T) {
 	at := func(e Edit, at string) Edit { e.At = at; return e }
 	in := func(e Edit, file, function string) Edit {
-		e.File, e.Function = list{file}, list{function}
+		e.File, e.Function = verdict.List{file}, verdict.List{function}
 		return e
 	}
 	for _, tt := range []struct {
@@ -162,10 +164,10 @@ func TestRefused(t *testing.T) {
 		{"half a call", "\ty(1, 2);\n", []Edit{edit(`2\);`)}, `a.c, f(): "2);" does not begin with a statement`},
 		{"a label inside", "out:\n\tx();\n", []Edit{edit(`out:\n\tx\(\);`)}, "has a label in it"},
 		{"overlap of one mutant", "\tx();\n\ty();\n", []Edit{edit(`x\(\);\n\ty\(\);`), edit(`y\(\);`)}, "two of its edits overlap in a.c"},
-		{"no edit for the line", "\tx();\n", []Edit{{Kernels: list{"<6"}, File: list{"a.c"}, Function: list{"f"}, Anchor: "x", Delete: true}}, "range"},
+		{"no edit for the line", "\tx();\n", []Edit{{Kernels: verdict.List{"<6"}, File: verdict.List{"a.c"}, Function: verdict.List{"f"}, Anchor: "x", Delete: true}}, "range"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			m := Mutant{ID: "m", Commit: list{"-"}, Subject: "-", Mechanism: "-", Edits: tt.edits}
+			m := Mutant{ID: "m", Commit: verdict.List{"-"}, Subject: "-", Mechanism: "-", Edits: tt.edits}
 			err := m.compile()
 			if err == nil {
 				var schemata *Schemata
@@ -210,7 +212,7 @@ func TestStatements(t *testing.T) {
 func TestOverlap(t *testing.T) {
 	body := "\tx();\n\ty();\n\tz();\n"
 	whole := func(id, anchor string) Mutant {
-		m := Mutant{ID: id, Commit: list{"-"}, Subject: "-", Mechanism: "-", Edits: []Edit{edit(anchor)}}
+		m := Mutant{ID: id, Commit: verdict.List{"-"}, Subject: "-", Mechanism: "-", Edits: []Edit{edit(anchor)}}
 		if err := m.compile(); err != nil {
 			t.Fatal(err)
 		}

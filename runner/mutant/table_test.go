@@ -6,10 +6,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"netdev.test/teardown/initramfs/verdict"
 )
 
 func TestTranslate(t *testing.T) {
-	place := Edit{File: list{"a.c"}, Function: list{"f"}, Anchor: "x"}
+	place := Edit{File: verdict.List{"a.c"}, Function: verdict.List{"f"}, Anchor: "x"}
 	with := func(change func(e *Edit)) Edit {
 		e := place
 		change(&e)
@@ -71,10 +73,10 @@ func TestByLine(t *testing.T) {
 		want  []part
 	}{
 		{"delete line", []part{{nil, "delete line"}}},
-		{"≤6.12: delete line; 7.x: insert: f();", []part{{list{"<=6.12"}, "delete line"}, {list{">=7.0 <8.0"}, "insert: f();"}}},
-		{"5.10: delete line; 6.1+: delete call", []part{{list{"5.10"}, "delete line"}, {list{">=6.1"}, "delete call"}}},
-		{"insert: f(a->b) [5.10: c]; g();", []part{{list{"5.10"}, "insert: f(c); g();"}, {list{"<5.10", ">5.10"}, "insert: f(a->b); g();"}}},
-		{"9.x: delete line", []part{{list{">=9.0 <10.0"}, "delete line"}}},
+		{"≤6.12: delete line; 7.x: insert: f();", []part{{verdict.List{"<=6.12"}, "delete line"}, {verdict.List{">=7.0 <8.0"}, "insert: f();"}}},
+		{"5.10: delete line; 6.1+: delete call", []part{{verdict.List{"5.10"}, "delete line"}, {verdict.List{">=6.1"}, "delete call"}}},
+		{"insert: f(a->b) [5.10: c]; g();", []part{{verdict.List{"5.10"}, "insert: f(c); g();"}, {verdict.List{"<5.10", ">5.10"}, "insert: f(a->b); g();"}}},
+		{"9.x: delete line", []part{{verdict.List{">=9.0 <10.0"}, "delete line"}}},
 	} {
 		if diff := cmp.Diff(tt.want, byLine(tt.words), cmp.AllowUnexported(part{})); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.words, diff)
@@ -130,7 +132,7 @@ func TestRounds(t *testing.T) {
 		{"net/ipv4/ipmr.c", "fail-nth over unshare", "pimreg|lo"},
 		{"net/openvswitch/datapath.c", "", "ovs_internal|ovs_vxlan|ovs_geneve|ovs_gre"},
 	} {
-		m := Mutant{Edits: []Edit{{File: list{tt.file}}}, trigger: tt.trigger}
+		m := Mutant{Edits: []Edit{{File: verdict.List{tt.file}}}, trigger: tt.trigger}
 		of := "/^(" + tt.want + ")(,|$)"
 		want := []string{"^Test(RegisterFailure|LifeCycle|LowerRemoved|NamespaceExit)$" + of, "^Test" + of, ""}
 		if diff := cmp.Diff(want, m.Rounds()); diff != "" {

@@ -63,7 +63,7 @@ func ParseTable(data []byte) (Set, error) {
 // fromRow makes a mutant of a row.
 func fromRow(row map[string]string, names []string) (Mutant, error) {
 	m := Mutant{
-		ID: row["id"], Commit: list{orDash(row["commit"])}, Subject: orDash(row["subject"]), Mechanism: orDash(row["mechanism"]),
+		ID: row["id"], Commit: verdict.List{orDash(row["commit"])}, Subject: orDash(row["subject"]), Mechanism: orDash(row["mechanism"]),
 		trigger: row["trigger"],
 	}
 	if !identifier.MatchString(m.ID) {
@@ -93,7 +93,7 @@ func (m *Mutant) rangeOf(row map[string]string, names []string) {
 		}
 	}
 	if about && len(m.Kernels) == 0 {
-		m.Kernels = list{"<0.0"} // none
+		m.Kernels = verdict.List{"<0.0"} // none
 	}
 }
 
@@ -146,7 +146,7 @@ func (e *Edit) lineNumbers(row map[string]string) error {
 		if err != nil {
 			continue // several places, or none
 		}
-		kernels, err := verdict.ParseReleases(list{line})
+		kernels, err := verdict.ParseReleases(verdict.List{line})
 		if err != nil {
 			return fmt.Errorf("column %s: %w", name, err)
 		}
@@ -157,7 +157,7 @@ func (e *Edit) lineNumbers(row map[string]string) error {
 
 // A part is what is to be done on some kernel lines.
 type part struct {
-	kernels list
+	kernels verdict.List
 	words   string
 }
 
@@ -171,8 +171,8 @@ var otherwise = regexp.MustCompile(`\(([^()]*)\) *\[(\d+\.\d+): ([^\[\]]+)\]`)
 func byLine(words string) []part {
 	if m := otherwise.FindStringSubmatch(words); m != nil {
 		return []part{
-			{list{m[2]}, otherwise.ReplaceAllString(words, "($3)")},
-			{list{"<" + m[2], ">" + m[2]}, otherwise.ReplaceAllString(words, "($1)")},
+			{verdict.List{m[2]}, otherwise.ReplaceAllString(words, "($3)")},
+			{verdict.List{"<" + m[2], ">" + m[2]}, otherwise.ReplaceAllString(words, "($1)")},
 		}
 	}
 	marks := forLines.FindAllStringSubmatchIndex(words, -1)
@@ -199,7 +199,7 @@ func byLine(words string) []part {
 		case group(4) == "+":
 			bound = ">=" + bound
 		}
-		parts = append(parts, part{list{bound}, strings.TrimSpace(words[m[1]:end])})
+		parts = append(parts, part{verdict.List{bound}, strings.TrimSpace(words[m[1]:end])})
 	}
 	return parts
 }
