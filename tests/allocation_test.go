@@ -8,9 +8,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"netdev.test/teardown/initramfs/device"
 	"netdev.test/teardown/initramfs/fault"
 	"netdev.test/teardown/initramfs/guest"
 	"netdev.test/teardown/initramfs/klog"
+	"netdev.test/teardown/initramfs/trace"
 	"netdev.test/teardown/initramfs/verdict"
 )
 
@@ -47,33 +49,65 @@ func wantNoMemory(c *guest.C, o guest.Outcome, others ...unix.Errno) {
 	}
 }
 
-// TestCreateSweep fails each allocation of a creation in turn. After each
-// refusal the same device is created, and deleted.
+// TestCreateSweep fails each allocation of a creation in turn. The same device is
+// asked for all the time: see [retry].
 func TestCreateSweep(t *testing.T) {
 	guest.Run(t, func(s *guest.Session) {
 		for _, sub := range subjects() {
 			spec := sweepSpec(sub.spec(""))
 			spec.Exit = anyExit
 			s.Case(spec, func(c *guest.C) {
-				sweep(c, injector(c), sub.create(c, sub.plain()), sub.againAfter(c))
+				nth, r := injector(c), newRetry(c, sub)
+				sweep(c, nth, r.create, r.after)
+				r.finish()
 			})
 		}
 	})
 }
 
-// againAfter returns what a sweep over the creation of the plain device does after
-// each injection: it creates the device if it was refused, and deletes it.
-func (s subject) againAfter(c *guest.C) func(o guest.Outcome) {
-	d := s.plain()
-	create, remove := s.create(c, d), s.remove(c, d)
-	return func(o guest.Outcome) {
-		s.wantNoMemory(c, o)
-		if o.Refused() {
-			s.silent(c, o, d)
-			c.Must("creation of the same device after the refusal", create)
-		}
-		c.Must("deletion", remove)
+// A retry is how a sweep over the creation of the plain device goes on after each
+// injection. A device that was refused must be granted when it is asked for again,
+// without a failure. That takes longer than the refusal, and the next injection asks
+// for the same device anyway, so only the first refusal at each exit, and the last one
+// of the sweep, are put to this test at once.
+type retry struct {
+	c              *guest.C
+	sub            subject
+	device         device.Device
+	create, remove device.Op
+	exits          map[trace.Exit]bool // that devices were refused at
+	due            bool                // the last one that was refused was not asked for again
+}
+
+func newRetry(c *guest.C, sub subject) *retry {
+	d := sub.plain()
+	return &retry{c: c, sub: sub, device: d, create: sub.create(c, d), remove: sub.remove(c, d), exits: map[trace.Exit]bool{}}
+}
+
+// after is called with the outcome of each creation.
+func (r *retry) after(o guest.Outcome) {
+	r.sub.wantNoMemory(r.c, o)
+	if !o.Refused() {
+		r.c.Must("deletion", r.remove)
+		r.due = false
+		return
 	}
+	r.sub.silent(r.c, o, r.device)
+	first := !r.exits[o.Exit()]
+	r.exits[o.Exit()], r.due = true, true
+	if first || *exhaustive {
+		r.finish()
+	}
+}
+
+// finish asks for the device again if it was refused last.
+func (r *retry) finish() {
+	if !r.due {
+		return
+	}
+	r.c.Must("creation of the same device after the refusal", r.create)
+	r.c.Must("deletion", r.remove)
+	r.due = false
 }
 
 // TestPerCPUSweep fails each allocation of per-cpu memory of a creation in turn,
@@ -84,7 +118,9 @@ func TestPerCPUSweep(t *testing.T) {
 			spec := sub.spec("")
 			spec.Exit, spec.Trigger = anyExit, "percpu-nth"
 			s.Case(spec, func(c *guest.C) {
-				sweep(c, c.PerCPU(), sub.create(c, sub.plain()), sub.againAfter(c))
+				call, r := c.PerCPU(), newRetry(c, sub)
+				sweep(c, call, r.create, r.after)
+				r.finish()
 			})
 		}
 	})

@@ -11,7 +11,7 @@ import (
 )
 
 // exhaustive asks for every injection, also those whose call stack another had.
-var exhaustive = flag.Bool("exhaustive", false, "in sweeps, fail every allocation: also those at a call stack that was failed before")
+var exhaustive = flag.Bool("exhaustive", false, "in sweeps, fail every allocation: also those at a call stack that was failed before; and ask for each refused device again at once")
 
 // sweepLimit ends a sweep that never runs out of allocations, which would be a
 // fault of the sweep.

@@ -30,7 +30,12 @@ func (o loadOp) Do() error {
 	return nil
 }
 
-func (o loadOp) Result(err error) error { return err }
+func (o loadOp) Result(err error) error {
+	if err != nil {
+		module.Leave()
+	}
+	return err
+}
 
 // unloadOp is one delete_module(2), which does not wait for users.
 type unloadOp struct{ name []byte } // with the zero at its end
@@ -49,7 +54,12 @@ func (o unloadOp) Do() error {
 	return nil
 }
 
-func (o unloadOp) Result(err error) error { return err }
+func (o unloadOp) Result(err error) error {
+	if err == nil {
+		module.Leave()
+	}
+	return err
+}
 
 // unloaded makes sure that the module is not in the kernel.
 func unloaded(name string) error {

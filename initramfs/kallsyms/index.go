@@ -59,7 +59,8 @@ func NewIndexOf(t Table) *Index {
 	}
 }
 
-// Recheck says that modules may have come and gone since.
+// Recheck says that modules may have gone since, and others be in their place. That one
+// came where none was needs no word.
 func (x *Index) Recheck() { x.now = nil }
 
 // Frame names the address as a stack trace does, "kmalloc+0x2c", or by its number
@@ -73,10 +74,10 @@ func (x *Index) Frame(address uint64) (string, error) {
 		}
 		return x.kernel.frame(address, address), nil
 	}
-	if err := x.list(); err != nil {
+	m, err := x.at(address)
+	if err != nil {
 		return "", err
 	}
-	m := moduleAt(x.now, address)
 	if m.name == "" {
 		return number(address), nil
 	}
@@ -86,6 +87,18 @@ func (x *Index) Frame(address uint64) (string, error) {
 		}
 	}
 	return x.drivers[m.name].frame(address-m.start, address), nil
+}
+
+// at returns the module at the address, the zero one when there is none.
+func (x *Index) at(address uint64) (placed, error) {
+	if m := moduleAt(x.now, address); m.name != "" {
+		return m, nil
+	}
+	x.now = nil
+	if err := x.list(); err != nil {
+		return placed{}, err
+	}
+	return moduleAt(x.now, address), nil
 }
 
 // list makes sure that it is known which modules there are.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -83,15 +84,29 @@ func (d Dir) Load(name, parameters string) error {
 	}
 	defer f.Close()
 	if err := unix.FinitModule(int(f.Fd()), parameters, 0); err != nil {
+		Leave()
 		return fmt.Errorf("load module %s %s: %w", name, parameters, err)
 	}
 	return nil
 }
+
+// gone counts the modules that left the kernel.
+var gone atomic.Int64
+
+// Gone is how many modules have left the kernel. As long as it stays the same, every
+// module is where it was: the kernel unloads none that was loaded.
+func Gone() int64 { return gone.Load() }
+
+// Leave says that a module has left by other means than [Unload], or failed to load:
+// the kernel frees one whose init function fails (do_init_module() in
+// kernel/module/main.c).
+func Leave() { gone.Add(1) }
 
 // Unload removes the module with delete_module(2), without waiting for users.
 func Unload(name string) error {
 	if err := unix.DeleteModule(symbolic(name), unix.O_NONBLOCK); err != nil {
 		return fmt.Errorf("unload module %s: %w", name, err)
 	}
+	Leave()
 	return nil
 }

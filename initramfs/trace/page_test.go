@@ -155,7 +155,7 @@ func testDecoder(t testing.TB) *decoder {
 	table := kallsyms.Table("ffffffff81000000 T alloc_netdev_mqs\nffffffff81000100 t kprobe_trace_func\nffffffff81000200 t veth_newlink\n")
 	return &decoder{
 		formats: map[uint16]format{f.id: f}, stacked: map[string]bool{f.event: true}, stack: testStack,
-		frames: kallsyms.NewIndexOf(table),
+		frames: kallsyms.NewIndexOf(table), stacks: map[string]Event{},
 	}
 }
 
@@ -170,6 +170,8 @@ func TestDecoder(t *testing.T) {
 		{6001, record(9, 82, 0, 1, 16)}, // of nobody's
 		{7000, stack(testStack, 81, 0xffffffff81000104, 0xffffffff81000010, 0xffffffff81000222)},
 		{7001, stack(testStack, 99, 0xffffffff81000104)},
+		{8000, record(1402, 81, -22, 3, 16)},
+		{8001, stack(testStack, 81, 0xffffffff81000104, 0xffffffff81000010, 0xffffffff81000222)}, // known by now
 	} {
 		if err := d.record(r.ns, r.data); err != nil {
 			t.Fatal(err)
@@ -179,6 +181,8 @@ func TestDecoder(t *testing.T) {
 		{PID: 81, Time: 5 * time.Microsecond, Name: "notify", Args: map[string]int64{"ret": -22, "state": 3, "dev": -0x777fe049b800},
 			Stack: []string{"alloc_netdev_mqs", "veth_newlink"}, Frames: []string{"alloc_netdev_mqs+0x10", "veth_newlink+0x22"}},
 		{PID: 82, Time: 6 * time.Microsecond, Name: "notify", Args: map[string]int64{"ret": 0, "state": 1, "dev": 16}},
+		{PID: 81, Time: 8 * time.Microsecond, Name: "notify", Args: map[string]int64{"ret": -22, "state": 3, "dev": 16},
+			Stack: []string{"alloc_netdev_mqs", "veth_newlink"}, Frames: []string{"alloc_netdev_mqs+0x10", "veth_newlink+0x22"}},
 	}
 	if diff := cmp.Diff(want, d.events); diff != "" {
 		t.Errorf("events differ (-want +got):\n%s", diff)

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"netdev.test/teardown/initramfs/kallsyms"
+	"netdev.test/teardown/initramfs/module"
 )
 
 // stackEvent is where the layout of a recorded stack is found.
@@ -100,12 +101,17 @@ type decoder struct {
 	stacked map[string]bool // events whose stack is recorded
 	stack   uint16          // number of the event that is a stack
 	frames  *kallsyms.Index
+	stacks  map[string]Event // the stacks that it has met, by their addresses as recorded
+	gone    int64            // how many modules had left then
 	events  []Event
 }
 
 func (d *decoder) begin() {
 	d.events = nil
-	d.frames.Recheck()
+	if n := module.Gone(); n != d.gone || d.stacks == nil {
+		d.gone, d.stacks = n, map[string]Event{}
+		d.frames.Recheck()
+	}
 }
 
 // Offsets of what every record begins with, struct trace_entry of
@@ -139,6 +145,7 @@ func (d *decoder) record(ns uint64, record []byte) error {
 const (
 	stackSize   = 8
 	stackFrames = 16
+	frameSize   = 8
 )
 
 // addStack gives a stack to the event it belongs to. Other events may have come in
@@ -154,15 +161,27 @@ func (d *decoder) addStack(pid int, record []byte) error {
 		if e.PID != pid || e.Stack != nil || !d.stacked[e.Name] {
 			continue
 		}
-		for len(frames) >= 8 && n > 0 {
-			frame, err := d.frames.Frame(binary.NativeEndian.Uint64(frames))
-			if err != nil {
-				return err
-			}
-			e.Push(frame)
-			frames, n = frames[8:], n-1
-		}
-		return nil
+		named, err := d.named(frames[:min(n*frameSize, len(frames))])
+		e.Stack, e.Frames = named.Stack, named.Frames
+		return err
 	}
 	return nil
+}
+
+// named returns an event with the stack's functions. A sweep meets the same stacks
+// hundreds of times.
+func (d *decoder) named(frames []byte) (e Event, err error) {
+	if e, ok := d.stacks[string(frames)]; ok {
+		return e, nil
+	}
+	key := string(frames)
+	for ; len(frames) >= frameSize; frames = frames[frameSize:] {
+		frame, err := d.frames.Frame(binary.NativeEndian.Uint64(frames))
+		if err != nil {
+			return e, err
+		}
+		e.Push(frame)
+	}
+	d.stacks[key] = e
+	return e, nil
 }
