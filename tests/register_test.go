@@ -183,7 +183,14 @@ func (tr trigger) spec(sub subject, suffix string) guest.Spec {
 
 // provoke has one device refused, and then creates it.
 func (tr trigger) provoke(c *guest.C, sub subject, peer bool) {
-	bad := sub.plain()
+	if bad, refused := tr.refuse(c, sub, peer); refused {
+		sub.live(c, "creation of the same device after the refusal", sub.again(bad))
+	}
+}
+
+// refuse has one device refused, and describes it.
+func (tr trigger) refuse(c *guest.C, sub subject, peer bool) (bad device.Device, refused bool) {
+	bad = sub.plain()
 	own := &bad
 	if peer {
 		own = bad.Peer
@@ -200,12 +207,12 @@ func (tr trigger) provoke(c *guest.C, sub subject, peer bool) {
 	sub.silent(c, o, bad)
 	if !o.Refused() {
 		sub.die(c, bad)
-		return
+		return bad, false
 	}
 	if o.Exit() != tr.exit {
 		c.Blind(verdict.Trigger, fmt.Sprintf("the request was refused at %s, not at %s", o.Exit(), tr.exit))
 	}
-	sub.live(c, "creation of the same device after the refusal", sub.again(bad))
+	return bad, true
 }
 
 // again describes the device that was refused without what was wrong about it:

@@ -135,7 +135,7 @@ var legacyKinds = []Kind{
 		Config: "CONFIG_IPDDP",
 		Source: "drivers/net/appletalk/ipddp.c",
 		Lines:  Lines{To: "6.1"},
-		Ways:   []Way{loading("ipddp", "", "ipddp0").numbered()},
+		Ways:   []Way{loading("ipddp", "", "ipddp0").numbered().down(unix.EADDRNOTAVAIL)}, // its address is all zeroes (eth_validate_addr() in net/ethernet/eth.c)
 	},
 }
 

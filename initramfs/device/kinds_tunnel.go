@@ -11,6 +11,7 @@ import (
 // Attributes of IFLA_INFO_DATA (include/uapi/linux/if_link.h and if_tunnel.h).
 const (
 	iflaVXLANID              = 1
+	iflaVXLANLink            = 3
 	iflaVXLANCollectMetadata = 25
 	iflaVXLANVNIFilter       = 30
 	iflaGeneveID             = 1
@@ -53,6 +54,9 @@ var tunnelKinds = []Kind{
 		Ways: []Way{
 			rtnetlink("vxlan", rtnl.Uint32(iflaVXLANID, 7)),
 			rtnetlink("vxlan", rtnl.Uint8(iflaVXLANCollectMetadata, 1), rtnl.Uint8(iflaVXLANVNIFilter, 1)).named("vnifilter").since("6.1"),
+			rtnetlinkWith("vxlan", func(e *Env) []rtnl.Attr {
+				return []rtnl.Attr{rtnl.Uint32(iflaVXLANID, 7), rtnl.Uint32(iflaVXLANLink, uint32(e.Made(ethernet.Name)))}
+			}).with(ethernet).named("link"),
 		},
 	},
 	{

@@ -1,6 +1,8 @@
 package device
 
 import (
+	"encoding/binary"
+
 	"golang.org/x/sys/unix"
 
 	"netdev.test/teardown/initramfs/rtnl"
@@ -10,6 +12,8 @@ import (
 // them.
 const (
 	iflaVLANID        = 1 // if_link.h
+	iflaVLANEgressQoS = 3
+	iflaVLANQoSMap    = 1
 	iflaMacvlanMode   = 1
 	iflaHSRSlave1     = 1
 	iflaHSRSlave2     = 2
@@ -21,6 +25,13 @@ const (
 	macvlanModeBridge = 4
 	hsrProtocolPRP    = 1
 )
+
+// vlanEgress maps packets of priority 1 to priority 2 on the wire (struct
+// ifla_vlan_qos_mapping of if_link.h): the driver allocates for that before it
+// registers the device (vlan_dev_set_egress_priority() in net/8021q/vlan_dev.c).
+var vlanEgress = rtnl.Attr{Type: iflaVLANEgressQoS, Nested: []rtnl.Attr{
+	{Type: iflaVLANQoSMap, Bytes: binary.NativeEndian.AppendUint32(binary.NativeEndian.AppendUint32(nil, 1), 2)},
+}}
 
 // virtualKinds stand alone, on one device, or above several.
 var virtualKinds = []Kind{
@@ -74,7 +85,7 @@ var virtualKinds = []Kind{
 	{
 		Name: "vlan", Family: "virtual", Module: "8021q", Config: "CONFIG_VLAN_8021Q", Source: "net/8021q/vlan_dev.c",
 		Driver: Driver{NdoInit: fn("vlan_dev_init"), NdoUninit: fn("vlan_dev_uninit"), PrivDestructor: fn("vlan_dev_free")},
-		Ways:   []Way{rtnetlink("vlan", rtnl.Uint16(iflaVLANID, 7)).over(ethernet), vlanIoctl},
+		Ways:   []Way{rtnetlink("vlan", rtnl.Uint16(iflaVLANID, 7), vlanEgress).over(ethernet), vlanIoctl},
 	},
 	{
 		Name: "macsec", Family: "virtual", Module: "macsec", Config: "CONFIG_MACSEC", Source: "drivers/net/macsec.c",

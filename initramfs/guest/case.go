@@ -292,12 +292,19 @@ func (c *C) checkLeft() {
 		}
 	}
 	for _, a := range left.percpu {
-		c.Find(verdict.PerCPU, a.Title(), fmt.Sprintf("%d bytes for each processor:\n%s",
-			a.Size, strings.Join(a.Stack, "\n")))
+		c.Find(verdict.PerCPU, a.Title(), perCPUDetail(a))
+	}
+	for _, a := range c.record.percpu.Twice() {
+		c.Find(verdict.PerCPU, a.TwiceTitle(), perCPUDetail(a))
 	}
 	for _, g := range left.grown {
 		c.Find(verdict.Account, "allocations left: "+g.Site.String(), fmt.Sprintf("%d more than before the case", g.More))
 	}
+}
+
+// perCPUDetail tells the size and the origin of an allocation.
+func perCPUDetail(a percpu.Alloc) string {
+	return fmt.Sprintf("%d bytes for each processor, allocated in\n%s", a.Size, strings.Join(a.Stack, "\n"))
 }
 
 // lines writes each of things in a line of its own.

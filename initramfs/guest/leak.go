@@ -82,7 +82,11 @@ func (m *machine) scan(cases []*C) {
 			last = c.endedAt
 		}
 	}
-	leaks, err := m.collect(last)
+	err := m.bury()
+	var leaks []kmemleak.Leak
+	if err == nil {
+		leaks, err = m.collect(last)
+	}
 	if err != nil {
 		m.controlled(verdict.Kmemleak, false, err.Error())
 		return

@@ -1,6 +1,7 @@
-// Package percpu tells which per-cpu memory was allocated and not freed. It
-// follows the kernel's own tracepoints, because kmemleak reports leaked per-cpu
-// memory from 6.12 on only.
+// Package percpu tells which per-cpu memory was allocated and not freed, or freed
+// twice. It follows the kernel's own tracepoints: kmemleak reports leaked per-cpu
+// memory from 6.12 on only, and nothing else a second free, which takes away what
+// another allocated meanwhile (pcpu_free_area() in mm/percpu.c).
 package percpu
 
 import (
@@ -57,14 +58,18 @@ type Alloc struct {
 // titleFrames is how many functions a title names.
 const titleFrames = 4
 
-// Title says in one line what was allocated, the same whenever the same code
-// allocates.
-func (a Alloc) Title() string {
-	sites := trace.Sites(a.Stack, titleFrames)
-	if len(sites) == 0 {
-		return "leak of per-cpu memory: no stack"
+// Title says in one line what leaked, the same whenever the same code allocates.
+func (a Alloc) Title() string { return "leak of per-cpu memory: " + a.place() }
+
+// TwiceTitle says in one line what was freed twice, by the place of its allocation.
+func (a Alloc) TwiceTitle() string { return "per-cpu memory freed twice: " + a.place() }
+
+// place names the functions that allocated.
+func (a Alloc) place() string {
+	if sites := trace.Sites(a.Stack, titleFrames); len(sites) > 0 {
+		return strings.Join(sites, " < ")
 	}
-	return "leak of per-cpu memory: " + strings.Join(sites, " < ")
+	return "no stack"
 }
 
 // Balance is what was allocated and not freed while it listened.
@@ -73,12 +78,14 @@ type Balance struct {
 	all   []Alloc
 	calls map[int][]string // stack of the last call, by thread
 	back  int              // how often something was freed that was there before
+	freed map[int64]Alloc  // what is free again, by its address; the zero value for what was there before
+	twice []Alloc          // what was freed once more
 }
 
 // Add goes on with more events of the record.
 func (b *Balance) Add(events []trace.Event) {
 	if b.live == nil {
-		b.live, b.calls = map[int64]int{}, map[int][]string{}
+		b.live, b.calls, b.freed = map[int64]int{}, map[int][]string{}, map[int64]Alloc{}
 	}
 	for _, e := range events {
 		switch e.Name {
@@ -86,15 +93,33 @@ func (b *Balance) Add(events []trace.Event) {
 			b.calls[e.PID] = e.Stack
 		case eventAlloc:
 			b.live[e.Args["ptr"]] = len(b.all)
+			delete(b.freed, e.Args["ptr"])
 			b.all = append(b.all, Alloc{PID: e.PID, Size: e.Args["size"], Stack: b.calls[e.PID]})
 		case eventFree:
-			if _, ok := b.live[e.Args["ptr"]]; !ok {
-				b.back++
-			}
-			delete(b.live, e.Args["ptr"])
+			b.free(e.Args["ptr"])
 		}
 	}
 }
+
+// free notes that what is at that address was freed.
+func (b *Balance) free(ptr int64) {
+	i, live := b.live[ptr]
+	before, again := b.freed[ptr]
+	switch {
+	case live:
+		delete(b.live, ptr)
+		b.freed[ptr] = b.all[i]
+	case again:
+		b.twice = append(b.twice, before)
+	default:
+		b.back++
+		b.freed[ptr] = Alloc{}
+	}
+}
+
+// Twice returns what was freed when it was free already, with the stack of its
+// allocation if that is in the record.
+func (b *Balance) Twice() []Alloc { return b.twice }
 
 // loading reports whether a module was being loaded (kernel/module/main.c): its own
 // memory is allocated then, and what its init function allocates.

@@ -1,6 +1,7 @@
 package percpu
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -50,6 +51,28 @@ func TestBalance(t *testing.T) {
 	}
 }
 
+func TestTwice(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		events []trace.Event
+		want   []Alloc
+	}{
+		{"once", []trace.Event{alloc(5, 1), free(1)}, nil},
+		{"allocated again between", []trace.Event{alloc(5, 1), free(1), alloc(5, 1), free(1)}, nil},
+		{"twice", []trace.Event{call(5, "a"), alloc(5, 1), free(1), free(1)}, []Alloc{{5, 16, []string{"a"}}}},
+		{"three times", []trace.Event{alloc(5, 1), free(1), free(1), free(1)}, []Alloc{{PID: 5, Size: 16}, {PID: 5, Size: 16}}},
+		{"of before the record", []trace.Event{free(1), free(1)}, []Alloc{{}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var b Balance
+			b.Add(tt.events)
+			if diff := cmp.Diff(tt.want, b.Twice()); diff != "" {
+				t.Errorf("freed twice differs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestNth(t *testing.T) {
 	events := []trace.Event{call(5, "a"), alloc(5, 1), call(7, "other"), call(5, "b")}
 	for n, want := range map[int][]string{1: {"a"}, 2: {"b"}, 3: nil} {
@@ -70,6 +93,10 @@ func TestTitle(t *testing.T) {
 	} {
 		if got := (Alloc{Stack: tt.stack}).Title(); got != tt.want {
 			t.Errorf("Title() = %q, want %q", got, tt.want)
+		}
+		want := strings.Replace(tt.want, "leak of per-cpu memory", "per-cpu memory freed twice", 1)
+		if got := (Alloc{Stack: tt.stack}).TwiceTitle(); got != want {
+			t.Errorf("TwiceTitle() = %q, want %q", got, want)
 		}
 	}
 }

@@ -75,12 +75,12 @@ func TestExplain(t *testing.T) {
 		want    string
 	}{
 		{"it is the issue", "6.12.117", "bridge", func(*Finding) {}, "leak"},
-		{"an older kernel", "6.1.192", "bridge", func(*Finding) {}, ""},
+		{"an older kernel", "5.10.262", "bridge", func(*Finding) {}, ""},
 		{"another kind", "6.12.117", "bond", func(*Finding) {}, ""},
 		{"another oracle", "6.12.117", "bridge", func(f *Finding) { f.Oracle = Log }, ""},
 		{"another title", "6.12.117", "bridge", func(f *Finding) { f.Title += "2" }, ""},
 		{"another backtrace", "6.12.117", "bridge", func(f *Finding) { f.Detail = "fdb_create\n" }, ""},
-		{"a stale explanation", "6.1.192", "bridge", func(f *Finding) { f.Known = "leak" }, ""},
+		{"a stale explanation", "5.10.262", "bridge", func(f *Finding) { f.Known = "leak" }, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -118,7 +118,7 @@ func TestDeadly(t *testing.T) {
 		{"6.12.117", Case{Kind: "bridge", Exit: "E8", Trigger: "module"}, false},
 		{"6.12.117", Case{Kind: "bridge", Exit: "E9", Trigger: "name"}, false},
 		{"6.12.117", Case{Kind: "bond", Exit: "E8", Trigger: "name"}, false},
-		{"6.1.192", Case{Kind: "bridge", Exit: "E8", Trigger: "name"}, false},
+		{"5.10.262", Case{Kind: "bridge", Exit: "E8", Trigger: "name"}, false},
 	}
 	for _, tt := range tests {
 		if got := issues.Deadly(tt.release, &tt.c); got != tt.want {
@@ -197,7 +197,7 @@ func TestShippedIssues(t *testing.T) {
 	slab := strings.Join([]string{"__kmalloc_node_track_caller_noprof", "kvasprintf", "kobject_set_name_vargs",
 		"kobject_init_and_add", "sysfs_slab_add", "__kmem_cache_create_args", "wg_ratelimiter_init"}, "\n")
 	got := map[string]string{}
-	for _, release := range []string{"6.1.192", "6.12.117-teardown", "7.3.4"} {
+	for _, release := range []string{"5.10.262", "6.12.117-teardown", "7.3.4"} {
 		for _, c := range []Case{
 			{Kind: "bridge", Evidence: []Finding{{Oracle: Kmemleak, Title: "leak in fdb_create", Detail: bridge}}},
 			{Kind: "wireguard", Evidence: []Finding{{Oracle: Kmemleak, Title: "leak in kobject_set_name_vargs", Detail: slab}}},
@@ -207,7 +207,7 @@ func TestShippedIssues(t *testing.T) {
 		}
 	}
 	want := map[string]string{
-		"bridge on 6.1.192": "", "wireguard on 6.1.192": "",
+		"bridge on 5.10.262": "", "wireguard on 5.10.262": "",
 		"bridge on 6.12.117-teardown": "bridge-fdb-local", "wireguard on 6.12.117-teardown": "slab-sysfs-kobject-name",
 		"bridge on 7.3.4": "bridge-fdb-local", "wireguard on 7.3.4": "",
 	}
