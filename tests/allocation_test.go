@@ -43,10 +43,14 @@ func injector(c *guest.C) *fault.Nth {
 // -EINVAL is what kobject_add() makes of a name it had no memory for, and a
 // request can also be lost on its way in (-ENOBUFS) or its answer on the way out.
 func wantNoMemory(c *guest.C, o guest.Outcome, others ...unix.Errno) {
-	expected := append(others, unix.ENOMEM, unix.ENOBUFS, unix.EINVAL)
-	if o.Refused() && !slices.Contains(expected, o.Errno()) {
+	if o.Refused() && !noMemory(o, others...) {
 		c.Find(verdict.Errno, fmt.Sprintf("a failed allocation made the request fail with %s", unix.ErrnoName(o.Errno())), o.Err.Error())
 	}
+}
+
+// noMemory reports whether a refusal is one for want of memory, or one of others.
+func noMemory(o guest.Outcome, others ...unix.Errno) bool {
+	return slices.Contains(append(others, unix.ENOMEM, unix.ENOBUFS, unix.EINVAL), o.Errno())
 }
 
 // TestCreateSweep fails each allocation of a creation in turn. The same device is
@@ -79,6 +83,9 @@ type retry struct {
 	due            bool                // the last one that was refused was not asked for again
 }
 
+// afterRefusal is what a retry does.
+const afterRefusal = "creation of the same device after the refusal"
+
 func newRetry(c *guest.C, sub subject) *retry {
 	d := sub.plain()
 	return &retry{c: c, sub: sub, device: d, create: sub.create(c, d), remove: sub.remove(c, d), exits: map[trace.Exit]bool{}}
@@ -86,6 +93,9 @@ func newRetry(c *guest.C, sub subject) *retry {
 
 // after is called with the outcome of each creation.
 func (r *retry) after(o guest.Outcome) {
+	if r.due && o.Refused() && !noMemory(o, r.sub.shortage()...) {
+		r.c.Granted(afterRefusal, o) // it is not for what failed now
+	}
 	r.sub.wantNoMemory(r.c, o)
 	if !o.Refused() {
 		r.c.Must("deletion", r.remove)
@@ -105,7 +115,7 @@ func (r *retry) finish() {
 	if !r.due {
 		return
 	}
-	r.c.Must("creation of the same device after the refusal", r.create)
+	r.c.Must(afterRefusal, r.create)
 	r.c.Must("deletion", r.remove)
 	r.due = false
 }

@@ -184,7 +184,7 @@ func (tr trigger) spec(sub subject, suffix string) guest.Spec {
 // provoke has one device refused, and then creates it.
 func (tr trigger) provoke(c *guest.C, sub subject, peer bool) {
 	if bad, refused := tr.refuse(c, sub, peer); refused {
-		sub.live(c, "creation of the same device after the refusal", sub.again(bad))
+		sub.live(c, afterRefusal, sub.again(bad))
 	}
 }
 

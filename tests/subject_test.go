@@ -2,6 +2,7 @@ package tests
 
 import (
 	"fmt"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -132,8 +133,11 @@ func (s subject) wantRefusal(c *guest.C, o guest.Outcome, errno unix.Errno) {
 
 // wantNoMemory checks that a refusal is one for want of memory, in the words of
 // the way.
-func (s subject) wantNoMemory(c *guest.C, o guest.Outcome) {
-	wantNoMemory(c, o, append(s.way.Shortage[:len(s.way.Shortage):len(s.way.Shortage)], s.way.Told(guest.Release(), unix.ENOMEM))...)
+func (s subject) wantNoMemory(c *guest.C, o guest.Outcome) { wantNoMemory(c, o, s.shortage()...) }
+
+// shortage are the errnos by which the way may tell of a want of memory.
+func (s subject) shortage() []unix.Errno {
+	return append(slices.Clone(s.way.Shortage), s.way.Told(guest.Release(), unix.ENOMEM))
 }
 
 // wantRefusal checks that an operation failed with errno.

@@ -77,11 +77,17 @@ func (c *C) Do(op device.Op) Outcome {
 // Must runs op, which the case needs and expects to succeed.
 func (c *C) Must(what string, op device.Op) Outcome {
 	o := c.Do(op)
+	c.Granted(what, o)
+	return o
+}
+
+// Granted ends the case with a finding when an operation was refused that it needs and
+// expects to succeed.
+func (c *C) Granted(what string, o Outcome) {
 	if o.Refused() {
 		c.Find(verdict.Errno, fmt.Sprintf("%s: refused with %s", what, errorName(o.Err)), o.Err.Error())
 		c.stop()
 	}
-	return o
 }
 
 // outcome collects what is known of an operation. heard is not nil if
