@@ -92,13 +92,16 @@ const lateSites = 16
 // stack. Where an injection hit another one than was rehearsed, it looks again
 // for what it missed.
 func (s *sweeping) economical(nth *fault.Nth) {
-	failed := map[string]bool{}
+	var plan fault.Plan
+	if guest.ReleasesLate() {
+		plan.Limit = lateSites
+	}
 	there := 0
 	for range rehearsals {
 		r := s.c.Rehearse(nth, s.op)
 		s.each(r.Outcome)
 		there = max(there, len(r.Sites))
-		if !s.unmet(r.Sites, failed) {
+		if !s.unmet(r.Sites, &plan) {
 			break
 		}
 	}
@@ -107,45 +110,17 @@ func (s *sweeping) economical(nth *fault.Nth) {
 
 // unmet fails the first allocation at each call stack that was not failed yet. It
 // reports whether an injection missed its mark.
-func (s *sweeping) unmet(sites []string, failed map[string]bool) (missed bool) {
-	for _, i := range s.chosen(sites, failed) {
-		site := sites[i]
-		if failed[site] {
+func (s *sweeping) unmet(sites []string, plan *fault.Plan) (missed bool) {
+	for _, i := range plan.Choose(sites) {
+		if plan.Done(sites[i]) {
 			continue // an injection that missed its own mark hit it
 		}
 		o, fired := s.inject(i + 1)
 		hit := o.RefusedSite()
-		missed = missed || !fired || hit != site
-		failed[hit] = failed[hit] || fired // site itself has its turn in the next rehearsal if it was missed
+		missed = missed || !fired || hit != sites[i]
+		if fired { // sites[i] itself has its turn in the next rehearsal if it was missed
+			plan.Made(hit)
+		}
 	}
 	return missed
-}
-
-// chosen returns where the first allocation of each call stack is that has not
-// failed yet; some of these, evenly spread, where all would take too long.
-func (s *sweeping) chosen(sites []string, failed map[string]bool) []int {
-	var first []int
-	seen := map[string]bool{}
-	for i, site := range sites {
-		if !failed[site] && !seen[site] {
-			first = append(first, i)
-		}
-		seen[site] = true
-	}
-	if !guest.ReleasesLate() {
-		return first
-	}
-	return spread(first, lateSites-s.made)
-}
-
-// spread returns at most n of the elements, as far from each other as can be.
-func spread(all []int, n int) []int {
-	if n = max(n, 0); n >= len(all) {
-		return all
-	}
-	some := make([]int, n)
-	for i := range some {
-		some[i] = all[i*len(all)/n]
-	}
-	return some
 }
