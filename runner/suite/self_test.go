@@ -41,7 +41,7 @@ var selfWant = map[string]struct {
 	"trace":             {verdict.Unknown, verdict.Trigger, `trace events were lost`},
 	"held":              {verdict.Fail, verdict.Deadline, `netdev_run_todo(.|\n)*waiting for td0`},
 	"remains":           {verdict.Fail, verdict.Remains, `left behind: link td0`},
-	"deadline":          {verdict.Fail, verdict.Deadline, `stack of the thread:\n.*futex_wait`},
+	"deadline":          {verdict.Fail, verdict.Deadline, `stack of the thread:\n.*futex_(do_)?wait`},
 	"panic":             {verdict.Fail, verdict.Guest, `sysrq_handle_crash`},
 	"hang":              {verdict.Fail, verdict.Guest, `NMI`},
 	"memory":            {verdict.Fail, verdict.Guest, `out of memory: the kernel killed the test binary`},
