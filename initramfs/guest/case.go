@@ -272,7 +272,7 @@ func (c *C) end() {
 // What a case left may go by itself: a network namespace is torn down by a
 // worker (cleanup_net()), a rescuer thread ends after its workqueue was freed by
 // RCU, and with CONFIG_DEBUG_KOBJECT_RELEASE a device is released up to four
-// seconds late. Nothing announces either.
+// seconds late ([machine.settleLimit]). Nothing announces either.
 const (
 	settleTime = 7 * time.Second        // how long that may take
 	settleStep = 5 * time.Millisecond   // between two looks
@@ -340,7 +340,7 @@ func (c *C) settle() (leftover, error) {
 	for {
 		began := time.Now()
 		left, err := c.look()
-		if err != nil || left.empty() || time.Since(begin) > wire.Deadline(settleTime) {
+		if err != nil || left.empty() || time.Since(begin) > self.settleLimit() {
 			return left, err
 		}
 		if left.deferred() && self.defersNamespaces() && time.Now().After(flush) {

@@ -137,7 +137,7 @@ func (m *machine) bury() error {
 	if err := flushNamespaces(); err != nil {
 		return err
 	}
-	for begin := time.Now(); time.Since(begin) < wire.Deadline(settleTime); time.Sleep(settleStep) {
+	for begin := time.Now(); time.Since(begin) < self.settleLimit(); time.Sleep(settleStep) {
 		if n, err := remains.CountNamespaces(); err != nil || n <= kept {
 			return err
 		}
@@ -153,6 +153,19 @@ const delayedRelease = "kobject_delayed_cleanup"
 func (m *machine) delaysRelease() bool {
 	_, ok := m.symbols[delayedRelease]
 	return ok
+}
+
+// lateChain is how long the kobjects of a device can take that are released late, each
+// after four seconds at most, and one after the other: those of its queues, its own, and
+// then those that wait for the device.
+const lateChain = 3 * 4 * time.Second
+
+// settleLimit is how long what a case leaves may take to go.
+func (m *machine) settleLimit() time.Duration {
+	if m.delaysRelease() {
+		return wire.Deadline(settleTime + lateChain)
+	}
+	return wire.Deadline(settleTime)
 }
 
 // ReleasesLate reports whether the kernel releases kobjects seconds after their last
