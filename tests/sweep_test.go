@@ -10,7 +10,8 @@ import (
 	"netdev.test/teardown/initramfs/verdict"
 )
 
-// exhaustive asks for every injection, also those whose call stack another had.
+// exhaustive asks for every injection, also those whose call stack another had, and for
+// a retry after each of them.
 var exhaustive = flag.Bool("exhaustive", false, "in sweeps, fail every allocation: also those at a call stack that was failed before; and ask for each refused device again at once")
 
 // sweepLimit ends a sweep that never runs out of allocations, which would be a
@@ -100,6 +101,7 @@ func (s *sweeping) economical(nth *fault.Nth) {
 	for range rehearsals {
 		r := s.c.Rehearse(nth, s.op)
 		s.each(r.Outcome)
+		s.c.Granted("the operation without a failure", r.Outcome) // whatever the errno
 		there = max(there, len(r.Sites))
 		if !s.unmet(r.Sites, &plan) {
 			break

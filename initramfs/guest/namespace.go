@@ -137,7 +137,7 @@ func (m *machine) bury() error {
 	if err := flushNamespaces(); err != nil {
 		return err
 	}
-	for begin := time.Now(); time.Since(begin) < self.settleLimit(); time.Sleep(settleStep) {
+	for begin := time.Now(); time.Since(begin) < m.settleLimit(); time.Sleep(settleStep) {
 		if n, err := remains.CountNamespaces(); err != nil || n <= kept {
 			return err
 		}
