@@ -452,6 +452,9 @@ func (c *C) Injection(n int) {
 	}
 }
 
+// Kind is the kind of device that the case is about.
+func (c *C) Kind() string { return c.spec.Kind }
+
 // Progress tells the host that done of about of steps are over.
 func (c *C) Progress(done, of int) {
 	self.host.send(wire.Message{Type: wire.Progress, Test: c.result.Name, Done: done, Of: of})

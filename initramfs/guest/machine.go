@@ -70,6 +70,9 @@ type machine struct {
 
 	accounts bool // the kernel keeps an account of its allocations
 
+	coreMu sync.Mutex
+	core   fault.Core // nil until a case asked
+
 	timesMu sync.Mutex
 	times   map[verdict.Oracle]time.Duration // that the oracles took
 

@@ -1,8 +1,11 @@
 package guest
 
 import (
+	"errors"
+
 	"netdev.test/teardown/initramfs/device"
 	"netdev.test/teardown/initramfs/fault"
+	"netdev.test/teardown/initramfs/module"
 	"netdev.test/teardown/initramfs/verdict"
 )
 
@@ -15,22 +18,70 @@ type Rehearsal struct {
 
 // Rehearse runs op and records which allocations fail-nth would count.
 func (c *C) Rehearse(nth *fault.Nth, op device.Op) Rehearsal {
-	asked := fault.AskedProbe(self.symbols)
 	c.prepare(op)
-	c.Unless(self.tracer.On(asked, true))
-	c.Unless(nth.Count())
 	c.watch.begin()
-	err := op.Do()
-	_, failed := nth.Disarm()
-	err = op.Result(err)
+	err := c.count(nth, op)
 	c.watch.finish()
-	c.Unless(self.tracer.On(asked, false))
-	c.Unless(failed)
 	o, heard := c.outcome(err)
 	if heard != nil {
 		c.Blind(verdict.Notify, heard.Error())
 	}
 	return Rehearsal{Outcome: o, Sites: fault.Asked(o.events, gettid())}
+}
+
+// count runs op while the trace records each allocation.
+func (c *C) count(nth *fault.Nth, op device.Op) error {
+	asked := fault.AskedProbe(self.symbols)
+	c.Unless(self.tracer.On(asked, true))
+	c.Unless(nth.Count())
+	err := op.Do()
+	_, failed := nth.Disarm()
+	err = op.Result(err)
+	c.Unless(self.tracer.On(asked, false))
+	c.Unless(failed)
+	return err
+}
+
+// plainest is the kind whose driver allocates nothing between the core's allocations
+// (dummy_setup() in drivers/net/dummy.c), and what the device is called.
+const (
+	plainest     = "dummy"
+	plainestName = "tdcore"
+)
+
+// Core returns what the core allocates for any device; nothing where the kernel has no
+// device of the plainest kind. The first case of a boot that asks has one created and
+// deleted.
+func (c *C) Core(nth *fault.Nth) fault.Core {
+	self.coreMu.Lock()
+	defer self.coreMu.Unlock()
+	if self.core == nil {
+		self.core = fault.NewCore(c.rehearsePlainest(nth))
+	}
+	return self.core
+}
+
+// rehearsePlainest returns the call stack of each allocation that a device of the
+// plainest kind needs to come and go.
+func (c *C) rehearsePlainest(nth *fault.Nth) (sites []string) {
+	kind, _ := device.ByName(plainest)
+	if err := self.load(kind.Module); errors.Is(err, module.ErrAbsent) {
+		return nil
+	} else {
+		c.Unless(err)
+	}
+	way, d := kind.Ways[0], device.Device{Name: plainestName}
+	for _, operation := range []func(*device.Env, device.Device) (device.Op, error){way.New, way.Delete} {
+		op, err := operation(&c.Env, d)
+		c.Unless(err)
+		c.prepare(op)
+		c.Unless(c.count(nth, op))
+		sites = append(sites, fault.Asked(c.drain(), gettid())...)
+	}
+	if _, err := self.listener.Notices(); err != nil {
+		c.Blind(verdict.Notify, err.Error())
+	}
+	return sites
 }
 
 // Skipped counts injections that were not made, because others with the same call

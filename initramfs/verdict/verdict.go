@@ -68,8 +68,8 @@ type Case struct {
 	// made the operation fail.
 	Injections int `json:"injections"`
 	Refused    int `json:"refused,omitempty"`
-	// Skipped counts the injections that were not made, because one at the same
-	// call stack was, or because each takes seconds in this kernel.
+	// Skipped counts the injections that were not made, because one that is alike
+	// to the driver was, or because each takes seconds in this kernel.
 	Skipped int `json:"skipped,omitempty"`
 	// Reached counts, by exit, how often the case was seen to leave
 	// register_netdevice() there.
