@@ -38,8 +38,11 @@ func Append(release string) []string {
 		"oops=panic",   // a kernel that has oopsed proves nothing any more
 		"slab_nomerge", // so that /sys/kernel/slab tells caches apart
 		slubDebug(release),
-		"nokaslr",                  // addresses that can be compared
-		"mitigations=off",          // slow, and not what is tested
+		"nokaslr",         // addresses that can be compared
+		"mitigations=off", // slow, and not what is tested
+		// A tick that comes by itself: to program the next one, before and after each
+		// pause, takes an emulated processor longer than to answer it.
+		"highres=off", "nohz=off",
 		"rcupdate.rcu_expedited=1", // teardown waits for grace periods all the time
 		// A busy host that does not run an emulated processor for 21 s is no stall.
 		"rcupdate.rcu_cpu_stall_timeout=100",
