@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -131,6 +132,19 @@ func boot(t *testing.T, c Config) *bootedVM {
 	return &b
 }
 
+// resumed is a guest that said its hello before the snapshot was taken.
+func resumed(t *testing.T, s *Snapshot) *bootedVM {
+	t.Helper()
+	img, err := buildImage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bootedVM
+	b.VM = start(t, Config{Kernel: ready(t).Image, Initramfs: img, Console: &b.console, Snapshot: s})
+	b.control = bufio.NewReader(b.Port(wire.ControlPort))
+	return &b
+}
+
 // run has the guest run the test binary, and returns what it printed and how
 // it ended; no Exit when the guest died.
 func (b *bootedVM) run(t *testing.T, args ...string) (string, *wire.Exit) {
@@ -183,6 +197,46 @@ func TestBoot(t *testing.T) {
 	if diff := cmp.Diff(&wire.Exit{Code: 7}, exit); diff != "" {
 		t.Errorf("exit (-want +got):\n%s", diff)
 	}
+}
+
+// Machines go on from a snapshot as the one does that was saved, also when that is gone.
+func TestSnapshot(t *testing.T) {
+	vm := boot(t, Config{})
+	snapshot, err := vm.Save()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer snapshot.Close()
+	echo := func(t *testing.T, vm *bootedVM) {
+		go fmt.Fprintln(vm.Port(wire.CasePort), "granted")
+		out, exit := vm.run(t, "echo", t.Name())
+		if want := "[" + t.Name() + "] 1 /teardown granted <nil> <nil>\non standard error\n"; out != want {
+			t.Errorf("output %q, want %q", out, want)
+		}
+		if diff := cmp.Diff(&wire.Exit{Code: 7}, exit); diff != "" {
+			t.Errorf("exit (-want +got):\n%s", diff)
+		}
+	}
+	t.Run("saved", func(t *testing.T) { echo(t, vm) })
+	for _, name := range []string{"first", "second"} {
+		t.Run(name, func(t *testing.T) { echo(t, resumed(t, snapshot)) })
+	}
+	t.Run("nothing", func(t *testing.T) {
+		file, err := os.Open(os.DevNull)
+		if err != nil {
+			t.Fatal(err)
+		}
+		broken := &Snapshot{file}
+		defer broken.Close()
+		var failed *Error
+		vm, err := Start(t.Context(), Config{Kernel: ready(t).Image, Snapshot: broken})
+		if err == nil { // it has answered before it noticed
+			err = vm.Wait()
+		}
+		if !errors.As(err, &failed) {
+			t.Errorf("a machine that has nothing to go on from ended with %v, want QEMU's error", err)
+		}
+	})
 }
 
 // What the guest printed last arrives, however much it is.

@@ -2,9 +2,13 @@ package vm
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
+	"os"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // monitor speaks QEMU's machine protocol (docs/interop/qmp-spec in QEMU): one
@@ -12,14 +16,17 @@ import (
 // events between them.
 type monitor struct {
 	mu   sync.Mutex
-	conn net.Conn
+	conn *net.UnixConn
 	dec  *json.Decoder
 }
 
 // answer is any of the values that QEMU sends.
 type answer struct {
-	QMP    json.RawMessage `json:"QMP"`
-	Event  string          `json:"event"`
+	QMP   json.RawMessage `json:"QMP"`
+	Event string          `json:"event"`
+	Data  struct {
+		Status string `json:"status"` // of MIGRATION
+	} `json:"data"`
 	Return json.RawMessage `json:"return"`
 	Error  *struct {
 		Class string `json:"class"`
@@ -27,7 +34,7 @@ type answer struct {
 	} `json:"error"`
 }
 
-func newMonitor(conn net.Conn) *monitor {
+func newMonitor(conn *net.UnixConn) *monitor {
 	return &monitor{conn: conn, dec: json.NewDecoder(conn)}
 }
 
@@ -41,14 +48,23 @@ func (m *monitor) handshake() error {
 	if greeting.QMP == nil {
 		return fmt.Errorf("monitor: greeting without QMP")
 	}
-	return m.execute("qmp_capabilities")
+	return m.execute("qmp_capabilities", nil)
 }
 
-// execute runs a command that has no arguments.
-func (m *monitor) execute(command string) error {
+// execute runs a command.
+func (m *monitor) execute(command string, arguments map[string]any) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := json.NewEncoder(m.conn).Encode(map[string]string{"execute": command}); err != nil {
+	return m.run(command, arguments)
+}
+
+// run runs a command for the caller that has the lock.
+func (m *monitor) run(command string, arguments map[string]any, files ...*os.File) error {
+	request := map[string]any{"execute": command}
+	if arguments != nil {
+		request["arguments"] = arguments
+	}
+	if err := m.send(request, files); err != nil {
 		return fmt.Errorf("%s: %w", command, err)
 	}
 	for {
@@ -61,6 +77,68 @@ func (m *monitor) execute(command string) error {
 			return fmt.Errorf("%s: %s", command, a.Error.Desc)
 		case a.Return != nil:
 			return nil
+		}
+	}
+}
+
+// send sends a request, and files that QEMU inherits with it.
+func (m *monitor) send(request any, files []*os.File) error {
+	body, err := json.Marshal(request)
+	if err != nil {
+		return err
+	}
+	var fds []int
+	for _, f := range files {
+		fds = append(fds, int(f.Fd()))
+	}
+	var rights []byte
+	if len(fds) > 0 {
+		rights = unix.UnixRights(fds...)
+	}
+	_, _, err = m.conn.WriteMsgUnix(body, rights, nil)
+	return err
+}
+
+// save writes the state of the machine to the file, and has the
+// machine go on, which a migration would end. A guest that was stopped before would be
+// stopped when it goes on elsewhere. By default QEMU spares the network, and a guest that
+// cannot be without it for long.
+func (m *monitor) save(file *os.File) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, c := range []struct {
+		command   string
+		arguments map[string]any
+		files     []*os.File
+	}{
+		{"migrate-set-capabilities", map[string]any{"capabilities": []map[string]any{{"capability": "events", "state": true}}}, nil},
+		{"migrate-set-parameters", map[string]any{
+			"max-bandwidth":  int64(1) << 40, // bytes in a second
+			"downtime-limit": 60_000,         // ms
+		}, nil},
+		{"getfd", map[string]any{"fdname": "snapshot"}, []*os.File{file}},
+		{"migrate", map[string]any{"uri": "fd:snapshot"}, nil},
+	} {
+		if err := m.run(c.command, c.arguments, c.files...); err != nil {
+			return err
+		}
+	}
+	return errors.Join(m.migrated(), m.run("cont", nil))
+}
+
+// migrated waits for the end of a migration.
+func (m *monitor) migrated() error {
+	for {
+		var a answer
+		if err := m.dec.Decode(&a); err != nil {
+			return fmt.Errorf("wait for the end of the migration: %w", err)
+		}
+		switch {
+		case a.Event != "MIGRATION":
+		case a.Data.Status == "completed":
+			return nil
+		case a.Data.Status == "failed":
+			return errors.New("the migration failed")
 		}
 	}
 }

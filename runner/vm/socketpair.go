@@ -11,7 +11,7 @@ import (
 // socketpair makes two connected stream sockets: one for this process and one
 // to be inherited by another. Neither leaks into processes that are started
 // meanwhile.
-func socketpair(name string) (net.Conn, *os.File, error) {
+func socketpair(name string) (*net.UnixConn, *os.File, error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, nil, fmt.Errorf("socket pair for %s: %w", name, err)
@@ -24,5 +24,5 @@ func socketpair(name string) (net.Conn, *os.File, error) {
 		theirs.Close()
 		return nil, nil, fmt.Errorf("socket pair for %s: %w", name, err)
 	}
-	return ours, theirs, nil
+	return ours.(*net.UnixConn), theirs, nil
 }

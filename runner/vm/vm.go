@@ -44,6 +44,7 @@ type Config struct {
 	Accel     Accel     // "" means TCG
 	Args      []string  // more arguments of QEMU, as for devices beside those that every guest has
 	Console   io.Writer // gets what the guest prints on ttyS0; nil discards it
+	Snapshot  *Snapshot // to go on from; nil boots the kernel. All else is as it was for the machine that was saved
 	Input     io.Reader // is typed into ttyS0, for a shell; nil for none. A Read that waits outlives the machine
 }
 
@@ -117,6 +118,9 @@ func Start(ctx context.Context, c Config) (*VM, error) {
 	vm := &VM{ports: map[string]net.Conn{}, kill: kill, said: &tail{}, done: make(chan struct{})}
 	opts.SerialOutput = []io.WriteCloser{vm.said}
 	console, err := vm.connect(opts)
+	if err == nil {
+		err = resume(opts, c.Snapshot)
+	}
 	if err == nil {
 		err = vm.run(ctx, opts, console, c)
 	}
@@ -309,7 +313,7 @@ func (vm *VM) Port(name string) io.ReadWriteCloser {
 // shows what its first processor was doing (kernel argument
 // unknown_nmi_panic, arch/x86/kernel/nmi.c).
 func (vm *VM) NMI() error {
-	if err := vm.monitor.execute("inject-nmi"); err != nil {
+	if err := vm.monitor.execute("inject-nmi", nil); err != nil {
 		return fmt.Errorf("inject an NMI: %w", err)
 	}
 	return nil
@@ -335,7 +339,7 @@ func (vm *VM) Wait() error {
 
 // attach makes a socket pair, adds one end to opts as the character device
 // id, and returns the other.
-func attach(opts *qemu.Options, id string) (net.Conn, error) {
+func attach(opts *qemu.Options, id string) (*net.UnixConn, error) {
 	ours, theirs, err := socketpair(id)
 	if err != nil {
 		return nil, err
