@@ -33,6 +33,16 @@ func (c *channel) send(m wire.Message) {
 	}
 }
 
+// ready tells the host that the tests can begin, and waits until they may.
+func (c *channel) ready() wire.Begin {
+	c.send(wire.Message{Type: wire.Ready})
+	var b wire.Begin
+	if err := c.grants.Decode(&b); err != nil {
+		panic(fmt.Sprintf("read the host's word to begin: %v", err))
+	}
+	return b
+}
+
 // claim asks whether the case is this guest's to run.
 func (c *channel) claim(about verdict.Case) bool {
 	c.send(wire.Message{Type: wire.Claim, Test: about.Name, Case: &about})

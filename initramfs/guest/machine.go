@@ -7,6 +7,7 @@ package guest
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"slices"
@@ -93,6 +94,13 @@ func Main(m *testing.M, known verdict.Issues) int {
 	if self, err = setUp(known); err != nil {
 		fmt.Fprintf(os.Stderr, "set up the guest: %v\n", err)
 		return 2
+	}
+	if only := self.host.ready().Run; only != "" {
+		flag.Parse() // else Run does, and has the last word
+		if err := flag.Set("test.run", only); err != nil {
+			fmt.Fprintf(os.Stderr, "choose the tests: %v\n", err)
+			return 2
+		}
 	}
 	code := m.Run()
 	self.host.send(wire.Message{Type: wire.Finished, Done: code})

@@ -58,6 +58,10 @@ type Type string
 
 // The types of message that the test binary sends on [CasePort].
 const (
+	// Ready says that the guest is set up. The host answers with one [Begin], before
+	// which no test runs: until then any number of guests can go on from the same
+	// state.
+	Ready Type = "ready"
 	// Claim asks whether the case Test is this guest's to run; Case is what is
 	// known of it before it runs, for the host to report if the guest dies; its
 	// Verdict is skip when the kernel lacks what it needs, and else empty. The host
@@ -86,6 +90,11 @@ const (
 	// process, and so [Exit], from ever coming.
 	Finished Type = "finished"
 )
+
+// Begin is the host's answer to [Ready].
+type Begin struct {
+	Run string `json:"run,omitempty"` // -test.run of this guest; empty for that of [Start]
+}
 
 // Message is what the test binary sends on [CasePort].
 type Message struct {

@@ -90,14 +90,15 @@ type Fixed struct {
 type Boot struct {
 	Number   int                   `json:"number"` // from 1
 	Release  string                `json:"release"`
-	Ended    string                `json:"ended"` // why it ended: exit, spoiled by CASE, kernel panic
+	Resumed  int                   `json:"resumed,omitempty"` // the guest from whose snapshot it went on; 0 when it booted
+	Ended    string                `json:"ended"`             // why it ended: exit, spoiled by CASE, kernel panic
 	Seconds  float64               `json:"seconds"`
 	Controls []wire.ControlOutcome `json:"controls"` // the oracles' positive controls
 }
 
 // Phase is a part of the run and how long it took, summed over all guests.
 type Phase struct {
-	Name    string  `json:"name"` // host compile, kernel, image, power-on to init, cases, an oracle's, power-off
+	Name    string  `json:"name"` // host compile, kernel, image, power-on to init, resume, snapshot, cases, an oracle's, power-off
 	Seconds float64 `json:"seconds"`
 }
 

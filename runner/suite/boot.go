@@ -15,15 +15,21 @@ import (
 // Booter starts guests.
 type Booter interface {
 	// Boot starts the guest with the given number, counted from 1, whose
-	// console goes to console. When ctx is done the guest is killed.
-	Boot(ctx context.Context, number int, console io.Writer) (Guest, error)
+	// console goes to console. It boots, or goes on from a snapshot if there is one.
+	// When ctx is done the guest is killed.
+	Boot(ctx context.Context, number int, from Snapshot, console io.Writer) (Guest, error)
 }
 
-// Guest is a machine that runs the test binary. [vm.VM] is one.
+// Snapshot is the state of a guest from which others can go on. [vm.Snapshot] is one.
+type Snapshot interface{ Close() error }
+
+// Guest is a machine that runs the test binary, such as a [vm.VM].
 type Guest interface {
 	// Port returns the host's end of a port of package wire. Reads end with
 	// [io.EOF] when the guest is gone and all it wrote has been read.
 	Port(name string) io.ReadWriteCloser
+	// Save takes a snapshot. The guest stands still meanwhile.
+	Save() (Snapshot, error)
 	NMI() error  // asks the kernel for a last word
 	Kill() error // ends the guest
 	// Wait returns when the guest is gone and its console has been written.
@@ -113,11 +119,24 @@ func cards(k kernel.Kernel) []device.Card {
 }
 
 // Boot starts QEMU.
-func (b qemuBooter) Boot(ctx context.Context, _ int, console io.Writer) (Guest, error) {
+func (b qemuBooter) Boot(ctx context.Context, _ int, from Snapshot, console io.Writer) (Guest, error) {
 	b.config.Console = console
+	b.config.Snapshot, _ = from.(*vm.Snapshot)
 	m, err := vm.Start(ctx, b.config)
 	if err != nil {
 		return nil, err
 	}
-	return m, nil
+	return qemuGuest{m}, nil
+}
+
+// qemuGuest is a [vm.VM] as a Guest.
+type qemuGuest struct{ *vm.VM }
+
+// Save is [vm.VM.Save].
+func (g qemuGuest) Save() (Snapshot, error) {
+	s, err := g.VM.Save()
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }

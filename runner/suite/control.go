@@ -3,17 +3,15 @@ package suite
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"netdev.test/teardown/initramfs/wire"
-	"netdev.test/teardown/runner/result"
 )
 
 // control takes a message of the guest's supervisor.
 func (s *session) control(g *guest, line []byte) error {
 	switch {
-	case !g.saidHello:
+	case !g.saidHello && g.from == nil:
 		return s.greet(g, line)
 	case g.exit == nil:
 		var exit wire.Exit
@@ -43,27 +41,20 @@ func (s *session) greet(g *guest, line []byte) error {
 	if len(hello.Lacking) > 0 {
 		s.note(fmt.Sprintf("the kernel lacks %q, which was asked for, and %d more", hello.Lacking[0], len(hello.Lacking)-1))
 	}
-	g.saidHello, g.hello = true, time.Now()
-	g.up.Store(true)
-	g.boot.Release = hello.Release
-	s.release, s.bootFailures = hello.Release, 0
-	s.phase(phaseBoot, g.hello.Sub(g.began).Seconds())
-	s.phase(phaseCases, 0) // before those that the guest tells
-	s.progress(g, Event{Phase: phaseCases})
-	s.tell(g, wire.ControlPort, wire.Start{Args: s.args(g), Env: s.config.Env})
+	s.greeted(g, hello.Release, phaseBoot)
+	s.tell(g, wire.ControlPort, wire.Start{Args: s.plan.guest, Env: s.config.Env})
 	return nil
 }
 
-// args are the arguments of the guest's test binary. One that is for a single case
-// need not go through all others.
-func (s *session) args(g *guest) []string {
-	args := slices.Clone(s.plan.guest)
-	if len(g.only) == 1 {
-		for name := range g.only {
-			args = append(args, "-test.run="+result.ExactFilter(name))
-		}
-	}
-	return args
+// greeted notes that the guest is up, after a phase that was as long as it lives.
+func (s *session) greeted(g *guest, release, phase string) {
+	g.saidHello, g.hello = true, time.Now()
+	g.up.Store(true)
+	g.boot.Release = release
+	s.release, s.bootFailures = release, 0
+	s.phase(phase, g.hello.Sub(g.began).Seconds())
+	s.phase(phaseCases, 0) // before those that the guest tells
+	s.progress(g, Event{Phase: phaseCases})
 }
 
 // hangUp answers the guest's exit when nothing it sent can still be on its

@@ -26,7 +26,8 @@ type lab struct {
 	boots   int                     // so far
 	mu      sync.Mutex              // of the following
 	ran     map[string][]int        // the guests that provoked each case
-	start   map[int]wire.Start      // what each guest was told to run
+	begin   map[int]wire.Begin      // what each guest was told to begin with
+	kept    []*fakeSnapshot         // the snapshots that were taken
 	lacking bool                    // the kernel has nothing of what the cases need
 	plain   func(f *fake)           // a test function that claims nothing
 	hook    func(f *fake, c string) // called while a case runs
@@ -36,6 +37,7 @@ type lab struct {
 type fake struct {
 	lab     *lab
 	number  int
+	resumes bool // from a snapshot
 	console io.Writer
 	here    map[string]net.Conn // the guest's ends of the ports
 	there   map[string]net.Conn
@@ -48,8 +50,13 @@ type fake struct {
 	held    []string // cases that settled
 }
 
+// fakeSnapshot is a snapshot of which only its end matters.
+type fakeSnapshot struct{ closed bool }
+
+func (s *fakeSnapshot) Close() error { s.closed = true; return nil }
+
 // Boot starts a fake guest. The quirk "boot" keeps it from starting.
-func (l *lab) Boot(ctx context.Context, number int, console io.Writer) (Guest, error) {
+func (l *lab) Boot(ctx context.Context, number int, from Snapshot, console io.Writer) (Guest, error) {
 	l.mu.Lock()
 	l.boots++
 	l.mu.Unlock()
@@ -57,7 +64,7 @@ func (l *lab) Boot(ctx context.Context, number int, console io.Writer) (Guest, e
 		return nil, errors.New("qemu failed: no such machine")
 	}
 	f := &fake{
-		lab: l, number: number, console: console,
+		lab: l, number: number, resumes: from != nil, console: console,
 		here: map[string]net.Conn{}, there: map[string]net.Conn{},
 		nmi: make(chan struct{}, 1), dead: make(chan struct{}), gone: make(chan struct{}),
 	}
@@ -76,6 +83,18 @@ func (l *lab) Boot(ctx context.Context, number int, console io.Writer) (Guest, e
 }
 
 func (f *fake) Port(name string) io.ReadWriteCloser { return f.there[name] }
+
+// Save takes a snapshot. The quirk "save" keeps it from that.
+func (f *fake) Save() (Snapshot, error) {
+	if f.lab.quirk["save"] != nil {
+		return nil, errors.New("take a snapshot: no room")
+	}
+	s := &fakeSnapshot{}
+	f.lab.mu.Lock()
+	defer f.lab.mu.Unlock()
+	f.lab.kept = append(f.lab.kept, s)
+	return s, nil
+}
 
 func (f *fake) NMI() error {
 	select {
@@ -163,20 +182,14 @@ func (f *fake) do(point string, usual func()) {
 
 // live is the life of a guest: the supervisor's part.
 func (f *fake) live() {
-	fmt.Fprintf(f.console, "[    0.000000] Linux version 6.12.117-teardown\n")
-	f.do("hello", func() { f.message(wire.ControlPort, wire.Hello{Release: "6.12.117-teardown"}) })
 	control := bufio.NewReader(f.here[wire.ControlPort])
-	line, err := control.ReadBytes('\n')
-	if err != nil {
-		return
+	if !f.resumes {
+		fmt.Fprintf(f.console, "[    0.000000] Linux version 6.12.117-teardown\n")
+		f.do("hello", func() { f.message(wire.ControlPort, wire.Hello{Release: "6.12.117-teardown"}) })
+		if _, err := control.ReadBytes('\n'); err != nil {
+			return
+		}
 	}
-	var start wire.Start
-	if err := json.Unmarshal(line, &start); err != nil {
-		panic(err)
-	}
-	f.lab.mu.Lock()
-	f.lab.start[f.number] = start
-	f.lab.mu.Unlock()
 	f.do("tests", f.tests)
 	code := 0
 	if f.failed {
@@ -191,7 +204,19 @@ func (f *fake) live() {
 
 // tests is the test binary's part, with all cases below TestA.
 func (f *fake) tests() {
-	f.tell(wire.Message{Type: wire.Control, Control: &wire.ControlOutcome{Oracle: verdict.Log, Saw: true}})
+	if f.resumes {
+		f.do("resumed", func() {})
+	} else {
+		f.tell(wire.Message{Type: wire.Control, Control: &wire.ControlOutcome{Oracle: verdict.Log, Saw: true}})
+		f.do("ready", func() { f.tell(wire.Message{Type: wire.Ready}) })
+	}
+	var b wire.Begin
+	if err := f.grants.Decode(&b); err != nil {
+		return
+	}
+	f.lab.mu.Lock()
+	f.lab.begin[f.number] = b
+	f.lab.mu.Unlock()
 	f.print("^=== RUN   TestA")
 	for _, c := range f.lab.cases {
 		f.oneCase(c)

@@ -20,6 +20,7 @@ type guest struct {
 	machine Guest            // nil while it is being started
 	console *console
 	parser  *gotest.Parser
+	from    *readyGuest  // that it goes on from; nil for one that boots
 	out     chan message // to the guest
 	open    int          // of its ports and its machine, how many have not ended
 	heard   atomic.Int64 // when it last showed a sign of life, in ns since 1970
@@ -27,6 +28,8 @@ type guest struct {
 
 	began, hello, bye time.Time // zero until then; bye is its last word
 	saidHello         bool
+	ready             bool // its test binary was
+	saving            bool // a snapshot of it is being taken
 	exit              *wire.Exit
 	finished          bool // its last message came
 	final             bool // the test binary printed its last line
@@ -76,8 +79,9 @@ func (s *session) start(only map[string]*work) {
 	g.parser = gotest.NewParser(func(e gotest.Event) { s.tested(g, e) })
 	s.guests = append(s.guests, g)
 	s.progress(g, Event{Phase: phaseBoot})
+	from := s.resume(g)
 	s.helpers.Go(func() {
-		machine, err := s.config.Booter.Boot(s.ctx, g.number, g.console)
+		machine, err := s.config.Booter.Boot(s.ctx, g.number, from, g.console)
 		s.post(func() { s.attach(g, machine, err) })
 	})
 }
@@ -103,6 +107,9 @@ func (s *session) attach(g *guest, machine Guest, err error) {
 		s.post(func() { g.waitErr = err; s.closed(g) })
 	})
 	s.helpers.Go(func() { g.write() })
+	if g.from != nil {
+		s.begin(g)
+	}
 }
 
 // alive notes a sign of life.
@@ -124,7 +131,7 @@ func (g *guest) leaving() bool {
 
 // closed notes that one of a guest's ports, or its machine, has ended.
 func (s *session) closed(g *guest) {
-	if g.open--; g.open == 0 {
+	if g.open--; g.open == 0 && !g.saving {
 		s.over(g)
 	}
 }

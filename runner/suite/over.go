@@ -83,6 +83,10 @@ func (s *session) neverCame(g *guest) {
 	case g.killed != "":
 		why = g.killed
 	}
+	if g.from != nil {
+		s.neverWoke(g, why)
+		return
+	}
 	g.boot.Ended = "did not come up: " + why
 	why = fmt.Sprintf("guest %d did not come up: %s", g.number, why)
 	why += s.parting(g)

@@ -16,8 +16,10 @@ type Event struct {
 
 // Phases of a guest by the host's clock.
 const (
-	phaseBoot  = "power-on to init"
-	phaseCases = "cases"
+	phaseBoot   = "power-on to init"
+	phaseResume = "resume"   // from a snapshot to the first word
+	phaseSave   = "snapshot" // while the guest stands still
+	phaseCases  = "cases"
 )
 
 // progress tells the caller about guest g.

@@ -39,6 +39,10 @@ type session struct {
 	slots   int      // guests at a time
 	booted  int      // guests started so far
 
+	saving   bool // a snapshot was or is being taken
+	snapshot *readyGuest
+	broken   bool // no guest can go on from it
+
 	cases   []verdict.Case
 	boots   []result.Boot
 	phases  []result.Phase
@@ -85,6 +89,7 @@ func (s *session) rounds() error {
 		s.closeRound(i)
 	}
 	s.helpers.Wait()
+	s.forget()
 	switch {
 	case s.fatal != nil:
 		return s.fatal

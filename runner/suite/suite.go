@@ -14,6 +14,10 @@
 // once more, it is unknown. A death that no case is charged with leaves the run
 // incomplete, whatever its cases end with.
 //
+// The guests that come after those that the run begins with do not boot: the first of
+// them is saved when it is ready, and the others go on from there. Should that fail,
+// they boot.
+//
 // # Repetition
 //
 // With -test.count=n the suite is run n times, one after the other, each time

@@ -47,7 +47,7 @@ func try(t *testing.T, l *lab, change func(*Config)) (o outcome) {
 
 func tryHere(ctx context.Context, l *lab, out string, change func(*Config)) (o outcome) {
 	var stdout bytes.Buffer
-	l.ran, l.start = map[string][]int{}, map[int]wire.Start{}
+	l.ran, l.begin = map[string][]int{}, map[int]wire.Begin{}
 	c := Config{
 		Args:   []string{"-test.v=test2json"},
 		Kernel: kernel.Kernel{Line: "6.12", Release: "6.12.117-teardown"},
@@ -695,8 +695,9 @@ func TestKnownDeath(t *testing.T) {
 	if ExitCode(o.run) != result.Good || len(o.run.Known) != 1 {
 		t.Errorf("exit status %d, known issues %v", ExitCode(o.run), o.run.Known)
 	}
-	if args := l.start[3].Args; args[len(args)-1] != "-test.run=^TestA$/^b$" {
-		t.Errorf("guest 3 was started with %q", args)
+	begin := map[int]wire.Begin{1: {}, 2: {Run: "^TestA$/^a$"}, 3: {Run: "^TestA$/^b$"}, 4: {Run: "^TestA$/^c$"}}
+	if diff := cmp.Diff(begin, l.begin); diff != "" {
+		t.Errorf("what guests began with, want (-), got (+):\n%s", diff)
 	}
 }
 

@@ -15,7 +15,12 @@ func (s *session) told(g *guest, line []byte) error {
 	if err := decode(line, &m); err != nil {
 		return err
 	}
+	if !g.saidHello && g.from != nil {
+		s.awake(g)
+	}
 	switch m.Type {
+	case wire.Ready:
+		return s.ready(g)
 	case wire.Claim:
 		return s.claim(g, m)
 	case wire.Progress, wire.Settled, wire.Verdict:
