@@ -28,7 +28,7 @@ type Guest interface {
 	// Port returns the host's end of a port of package wire. Reads end with
 	// [io.EOF] when the guest is gone and all it wrote has been read.
 	Port(name string) io.ReadWriteCloser
-	// Save takes a snapshot. The guest stands still meanwhile.
+	// Save takes a snapshot. The guest stands still meanwhile, and after an error.
 	Save() (Snapshot, error)
 	NMI() error  // asks the kernel for a last word
 	Kill() error // ends the guest
@@ -57,8 +57,8 @@ func Append(release string) []string {
 }
 
 // slubDebug asks for exact object counts of net_namespace (F), because no cpu keeps
-// a slab for itself then; and for failslab (A) in all caches but kmemleak's, which
-// begin with "kmemleak_": kernels before 6.2 take that from here only.
+// a slab for itself then; and for failslab (A) in all caches but the exempt ones of
+// package fault: kernels before 6.2 take that from here only.
 //
 // Where SLUB has sheaves, which it has not with F, they keep pointers to objects
 // that were handed out, and kmemleak takes these for references.
@@ -74,11 +74,11 @@ func slubDebug(release string) string {
 // sheaves is the oldest line whose SLUB has them in every cache.
 var sheaves = kconfigs.Version{Major: 7}
 
-// admitted are patterns that match the names of all slab caches but those of
-// kmemleak. A pattern of kmem_cache_flags() in mm/slub.c is a beginning of a
+// admitted are patterns that match the names of all slab caches but those of kmemleak,
+// and radix_tree_node. A pattern of kmem_cache_flags() in mm/slub.c is a beginning of a
 // name, and a star; of several blocks that name a cache, the first counts.
 var admitted = func() string {
-	const beginnings = "ABCDEFGHIJKLMNOPQRSTUVWXYZ" + "abcdefghijlmnopqrstuvwxyz" + "0123456789" + ":_"
+	const beginnings = "ABCDEFGHIJKLMNOPQRSTUVWXYZ" + "abcdefghijlmnopqstuvwxyz" + "0123456789" + ":_"
 	var patterns []string
 	for _, c := range beginnings {
 		patterns = append(patterns, string(c)+"*")
@@ -86,6 +86,9 @@ var admitted = func() string {
 	for c := 'a'; c <= 'z'; c++ {
 		if c != 'm' {
 			patterns = append(patterns, "k"+string(c)+"*")
+		}
+		if c != 'a' {
+			patterns = append(patterns, "r"+string(c)+"*")
 		}
 	}
 	return strings.Join(append(patterns, "kmalloc*", "kmem_*"), ",")

@@ -28,8 +28,9 @@ type guest struct {
 
 	began, hello, bye time.Time // zero until then; bye is its last word
 	saidHello         bool
-	ready             bool // its test binary was
-	saving            bool // a snapshot of it is being taken
+	ready             bool  // its test binary was
+	saving            bool  // a snapshot of it is being taken
+	unsaved           error // why there is none
 	exit              *wire.Exit
 	finished          bool // its last message came
 	final             bool // the test binary printed its last line

@@ -34,6 +34,8 @@ func (s *session) over(g *guest) {
 		g.boot.Ended = notNeeded
 	case s.killedAll && g.killed == s.stopped:
 		s.cutShort(g)
+	case g.unsaved != nil:
+		g.boot.Ended = "could not be saved: " + g.unsaved.Error()
 	case !g.saidHello:
 		s.neverCame(g)
 	case (g.exit != nil || g.finished) && !g.garbage:

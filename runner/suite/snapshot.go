@@ -49,13 +49,15 @@ func (s *session) saved(g *guest, snapshot Snapshot, err error, seconds float64)
 	if err == nil {
 		s.snapshot = &readyGuest{snapshot, g.number, g.boot.Release, slices.Clone(g.boot.Controls)}
 	} else { // guests must boot then
-		fmt.Fprintf(g.console, "teardown: %v\n", err)
+		g.unsaved = err
+		s.kill(g, err.Error())
 	}
-	if g.open == 0 {
+	switch {
+	case g.open == 0:
 		s.over(g)
-		return
+	case err == nil:
+		s.begin(g)
 	}
-	s.begin(g)
 }
 
 // begin has the guest begin with its tests. One that is for a single case need not go

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -48,35 +49,36 @@ func (m *monitor) handshake() error {
 	if greeting.QMP == nil {
 		return fmt.Errorf("monitor: greeting without QMP")
 	}
-	return m.execute("qmp_capabilities", nil)
+	return m.execute("qmp_capabilities")
 }
 
-// execute runs a command.
-func (m *monitor) execute(command string, arguments map[string]any) error {
+// execute runs a command that has no arguments, and whose answer says nothing.
+func (m *monitor) execute(command string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.run(command, arguments)
+	_, err := m.run(command, nil)
+	return err
 }
 
-// run runs a command for the caller that has the lock.
-func (m *monitor) run(command string, arguments map[string]any, files ...*os.File) error {
+// run runs a command for the caller that has the lock, and returns its answer.
+func (m *monitor) run(command string, arguments map[string]any, files ...*os.File) (json.RawMessage, error) {
 	request := map[string]any{"execute": command}
 	if arguments != nil {
 		request["arguments"] = arguments
 	}
 	if err := m.send(request, files); err != nil {
-		return fmt.Errorf("%s: %w", command, err)
+		return nil, fmt.Errorf("%s: %w", command, err)
 	}
 	for {
 		var a answer
 		if err := m.dec.Decode(&a); err != nil {
-			return fmt.Errorf("%s: %w", command, err)
+			return nil, fmt.Errorf("%s: %w", command, err)
 		}
 		switch {
 		case a.Error != nil:
-			return fmt.Errorf("%s: %s", command, a.Error.Desc)
+			return nil, fmt.Errorf("%s: %s", command, a.Error.Desc)
 		case a.Return != nil:
-			return nil
+			return a.Return, nil
 		}
 	}
 }
@@ -119,27 +121,43 @@ func (m *monitor) save(file *os.File) error {
 		{"getfd", map[string]any{"fdname": "snapshot"}, []*os.File{file}},
 		{"migrate", map[string]any{"uri": "fd:snapshot"}, nil},
 	} {
-		if err := m.run(c.command, c.arguments, c.files...); err != nil {
+		if _, err := m.run(c.command, c.arguments, c.files...); err != nil {
 			return err
 		}
 	}
-	return errors.Join(m.migrated(), m.run("cont", nil))
+	if err := m.migrated(); err != nil {
+		return err
+	}
+	_, err := m.run("cont", nil)
+	return err
 }
 
-// migrated waits for the end of a migration.
+// migrated waits for the end of a migration. The machine can go on a moment after the
+// event that tells of it (migration_iteration_finish() in migration/migration.c), which
+// no event tells.
 func (m *monitor) migrated() error {
-	for {
+	for done := false; !done; {
 		var a answer
 		if err := m.dec.Decode(&a); err != nil {
 			return fmt.Errorf("wait for the end of the migration: %w", err)
 		}
-		switch {
-		case a.Event != "MIGRATION":
-		case a.Data.Status == "completed":
-			return nil
-		case a.Data.Status == "failed":
+		if a.Event == "MIGRATION" && a.Data.Status == "failed" {
 			return errors.New("the migration failed")
 		}
+		done = a.Event == "MIGRATION" && a.Data.Status == "completed"
+	}
+	for {
+		text, err := m.run("query-status", nil)
+		if err != nil {
+			return err
+		}
+		var state struct {
+			Status string `json:"status"`
+		}
+		if err := json.Unmarshal(text, &state); err != nil || state.Status == "postmigrate" {
+			return err
+		}
+		time.Sleep(time.Millisecond)
 	}
 }
 

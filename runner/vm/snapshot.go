@@ -17,7 +17,8 @@ type Snapshot struct{ file *os.File }
 // once they run.
 func (s *Snapshot) Close() error { return s.file.Close() }
 
-// Save takes a snapshot. The guest stands still meanwhile, for about a second.
+// Save takes a snapshot. The guest stands still meanwhile, for about a second; after an
+// error it may do so for ever.
 func (vm *VM) Save() (*Snapshot, error) {
 	fd, err := unix.MemfdCreate("snapshot", unix.MFD_CLOEXEC)
 	if err != nil {

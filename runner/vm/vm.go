@@ -313,7 +313,7 @@ func (vm *VM) Port(name string) io.ReadWriteCloser {
 // shows what its first processor was doing (kernel argument
 // unknown_nmi_panic, arch/x86/kernel/nmi.c).
 func (vm *VM) NMI() error {
-	if err := vm.monitor.execute("inject-nmi", nil); err != nil {
+	if err := vm.monitor.execute("inject-nmi"); err != nil {
 		return fmt.Errorf("inject an NMI: %w", err)
 	}
 	return nil
