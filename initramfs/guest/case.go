@@ -285,6 +285,9 @@ func (c *C) checkLeft() {
 	if err != nil {
 		c.Blind(verdict.Remains, err.Error())
 	}
+	if err == nil && len(left.changes) == 0 && !self.quarantines() {
+		self.last = left.now
+	}
 	if changes := left.changes; len(changes) > 0 {
 		c.Find(verdict.Remains, changes[0].Title(), lines(changes))
 		if slices.ContainsFunc(changes, remains.Change.InTheWay) {
@@ -318,6 +321,7 @@ func lines[T fmt.Stringer](things []T) string {
 
 // leftover is what a case has not given back at one moment.
 type leftover struct {
+	now     remains.Snapshot
 	changes []remains.Change
 	percpu  []percpu.Alloc
 	grown   []account.Growth
@@ -360,7 +364,7 @@ func (c *C) look() (leftover, error) {
 	if err != nil {
 		return left, err
 	}
-	left.changes = now.Diff(c.before)
+	left.now, left.changes = now, now.Diff(c.before)
 	c.drain() // last, so that the record knows of whatever is gone by now
 	left.percpu = c.record.percpu.Of(c.threads())
 	left.dying = c.dying()

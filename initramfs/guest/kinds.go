@@ -74,6 +74,7 @@ func (m *machine) load(name string) error {
 			parameters = k.Idle
 		}
 	}
+	m.last = nil
 	return m.modules.Load(name, parameters)
 }
 

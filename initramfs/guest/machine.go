@@ -59,9 +59,10 @@ type machine struct {
 	netlink  *rtnl.Conn
 	listener *rtnl.Conn
 	viewer   *remains.Viewer
+	last     remains.Snapshot // after the case before, which left nothing; nil if it may be different now
 	census   census
 
-	table   kallsyms.Table
+	table   symbolTable
 	symbols kallsyms.Symbols // of the functions that are probed, and more
 
 	driverOf map[string]string // by kind, the kind whose name its driver is traced under
@@ -167,7 +168,7 @@ func (m *machine) openTracer() error {
 		return err
 	}
 	var err error
-	if m.table, err = kallsyms.Read(kallsyms.Path); err != nil {
+	if m.table.Table, err = kallsyms.Read(kallsyms.Path); err != nil {
 		return err
 	}
 	kernel, err := m.lifeKernel()
@@ -209,7 +210,7 @@ func (m *machine) lifeKernel() (life.Kernel, error) {
 			return k, err
 		}
 	}
-	k.Core, err = life.Core(bytes.NewReader(m.table))
+	k.Core, err = life.Core(bytes.NewReader(m.table.Table))
 	return k, err
 }
 
