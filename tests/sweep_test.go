@@ -119,15 +119,24 @@ func (s *sweeping) economical(nth *fault.Nth) {
 	s.c.Skipped(max(0, there-s.made))
 }
 
+// tries is how often a sweep aims at an allocation of the same class before it looks
+// again where it is.
+const tries = 2
+
 // unmet fails the first allocation of each class in which none was failed yet. It
 // reports whether an injection missed its mark.
 func (s *sweeping) unmet(sites []string, plan *fault.Plan) (missed bool) {
+	aim := fault.NewAim(sites)
 	for _, i := range plan.Choose(sites) {
-		if plan.Done(sites[i]) {
-			continue // an injection that missed its own mark hit it
-		}
-		if o, fired := s.inject(i + 1); fired {
-			plan.Made(o.RefusedSite())
+		for try := 0; try < tries && !plan.Done(sites[i]); try++ {
+			n := aim.At(i)
+			o, fired := s.inject(n)
+			if !fired {
+				break
+			}
+			hit := o.RefusedSite()
+			plan.Made(hit)
+			aim.Hit(n, hit)
 		}
 		missed = missed || !plan.Done(sites[i]) // it has its turn in the next rehearsal
 	}

@@ -35,14 +35,6 @@ var nthSettings = []struct{ file, value string }{
 	{"fail_page_alloc/verbose", "1"},
 }
 
-// detectorCaches are the slab caches that detectors allocate from behind the
-// code under test. Failing one of them tests the detector, not the device, and
-// may blind it (create_object() in mm/kmemleak.c).
-var detectorCaches = map[string]bool{
-	"kmemleak_object":    true,
-	"kmemleak_scan_area": true,
-}
-
 // Nth fails the n-th allocation that one thread makes from now on, by
 // /proc/thread-self/fail-nth (proc_fail_nth_write() in fs/proc/base.c).
 type Nth struct {
@@ -60,7 +52,7 @@ func OpenNth(debugfs string) (*Nth, error) {
 			return nil, fmt.Errorf("set up fail-nth: %w", err)
 		}
 	}
-	if err := filterCaches(debugfs, "/sys/kernel/slab"); err != nil {
+	if err := slabs.prepare(debugfs, "/sys/kernel/slab"); err != nil {
 		return nil, fmt.Errorf("set up fail-nth: %w", err)
 	}
 	fd, err := unix.Open("/proc/thread-self/fail-nth", unix.O_RDWR|unix.O_CLOEXEC, 0)
@@ -71,42 +63,6 @@ func OpenNth(debugfs string) (*Nth, error) {
 		return nil, fmt.Errorf("open fail-nth: %w", err)
 	}
 	return &Nth{fd: fd}, nil
-}
-
-// filterCaches keeps the detectors' caches out of what failslab may fail. A
-// cache is admitted by its attribute failslab, which kernels before 6.2 take
-// from their command line only (slub_debug=A,CACHE): where the
-// detectors cannot be told apart, nothing is filtered.
-func filterCaches(debugfs, dir string) error {
-	caches, err := os.ReadDir(dir)
-	if err != nil {
-		return fmt.Errorf("list slab caches: %w", err)
-	}
-	filter := "Y"
-	for _, c := range caches {
-		err := admit(filepath.Join(dir, c.Name(), "failslab"), !detectorCaches[c.Name()])
-		if errors.Is(err, os.ErrPermission) {
-			filter = "N"
-			break
-		}
-		if err != nil {
-			return fmt.Errorf("admit cache %s to failslab: %w", c.Name(), err)
-		}
-	}
-	return os.WriteFile(filepath.Join(debugfs, "failslab/cache-filter"), []byte(filter), 0)
-}
-
-// admit sets one cache's attribute unless it is set already.
-func admit(file string, may bool) error {
-	want := "0"
-	if may {
-		want = "1"
-	}
-	is, err := os.ReadFile(file)
-	if err != nil || strings.TrimSpace(string(is)) == want {
-		return err
-	}
-	return os.WriteFile(file, []byte(want), 0)
 }
 
 // Close gives the injector back. It may be called from any thread.
@@ -133,13 +89,23 @@ func (f *Nth) write(b []byte) error {
 // then failed.
 func (f *Nth) Disarm() (fired bool, err error) {
 	var b [20]byte
-	n, _, errno := unix.RawSyscall6(unix.SYS_PREAD64, uintptr(f.fd),
-		uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), 0, 0, 0)
-	if errno != 0 {
-		return false, fmt.Errorf("read fail-nth: %w", errno)
+	left, err := f.left(b[:])
+	if err != nil {
+		return false, err
 	}
-	// What is left to count; nothing is left once it has fired.
-	return n > 0 && b[0] == '0', f.write([]byte{'0'})
+	// Nothing is left once it has fired.
+	return len(left) > 0 && left[0] == '0', f.write([]byte{'0'})
+}
+
+// left reads into b what is left to count.
+func (f *Nth) left(b []byte) ([]byte, error) {
+	n, _, errno := unix.RawSyscall6(unix.SYS_PREAD64, uintptr(f.fd),
+		uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0, 0, 0)
+	runtime.KeepAlive(b)
+	if errno != 0 {
+		return nil, fmt.Errorf("read fail-nth: %w", errno)
+	}
+	return b[:n], nil
 }
 
 // many is more allocations than any operation makes.
@@ -148,6 +114,20 @@ const many = 1 << 20
 // Count makes the calling thread's allocations count, without that any fails, so
 // that the kernel asks for each of them whether it should.
 func (f *Nth) Count() error { return f.Arm(many) }
+
+// Counted stops counting and returns how many allocations there were since [Nth.Count].
+func (f *Nth) Counted() (int, error) {
+	var b [20]byte
+	text, err := f.left(b[:])
+	if err != nil {
+		return 0, err
+	}
+	left, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil || left > many {
+		return 0, fmt.Errorf("malformed fail-nth: %q", text)
+	}
+	return many - left, f.write([]byte{'0'})
+}
 
 // Refused returns the functions that led to the allocation that was refused, the
 // innermost first, or nothing when the record does not show it.

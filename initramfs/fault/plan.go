@@ -14,13 +14,13 @@ type Plan struct {
 
 // Choose returns the places, from 0, of the allocations to fail, given the call stack of
 // each one of an operation: the first of each class in which no allocation was failed
-// yet. With a limit they are some of these, as far from each other as can be.
+// yet, unless it is a detector's. With a limit they are some of these, as far from each other as can be.
 func (p *Plan) Choose(sites []string) []int {
 	var first []int
 	seen := map[string]bool{}
 	for i, site := range sites {
 		class := p.Core.Class(site)
-		if !p.failed[class] && !seen[class] {
+		if !p.failed[class] && !seen[class] && !detectors(site) {
 			first = append(first, i)
 		}
 		seen[class] = true

@@ -35,6 +35,9 @@ func TestPlan(t *testing.T) {
 			if diff := cmp.Diff(tt.want, got, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("choice differs (-want +got):\n%s", diff)
 			}
+			if i := p.Choose([]string{"alloc_pages+0x4a stack_depot_save_flags.part.0+0x181 set_track_prepare+0x47 __create_object+0x22"}); len(i) > 0 {
+				t.Error("an allocation of a detector was chosen")
+			}
 			for _, site := range strings.Split(tt.sites, "") {
 				if want := strings.Contains(tt.made, site); p.Done(site) != want {
 					t.Errorf("Done(%q) = %v, want %v", site, !want, want)

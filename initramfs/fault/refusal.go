@@ -45,13 +45,13 @@ func AskedProbe(symbols kallsyms.Symbols) trace.Probe {
 	return p
 }
 
-// Asked returns the call stacks of the allocations of the thread that the
+// Asked returns the call stacks of the first n allocations of the thread that the
 // injectors were asked about, in order, as one string each. A stack begins with
 // the caller of the allocator.
-func Asked(events []trace.Event, tid int) []string {
+func Asked(events []trace.Event, tid, n int) []string {
 	var stacks []string
 	for _, e := range events {
-		if e.Name == EventAsked && e.PID == tid {
+		if e.Name == EventAsked && e.PID == tid && len(stacks) < n {
 			stacks = append(stacks, Site(e))
 		}
 	}
@@ -113,4 +113,13 @@ func Detector(stack []string) string {
 		}
 	}
 	return ""
+}
+
+// detectors reports whether an allocation at this call stack is a detector's own.
+func detectors(site string) bool {
+	frames := strings.Fields(site)
+	for i, f := range frames {
+		frames[i] = name(f)
+	}
+	return Detector(frames) != ""
 }

@@ -20,26 +20,27 @@ type Rehearsal struct {
 func (c *C) Rehearse(nth *fault.Nth, op device.Op) Rehearsal {
 	c.prepare(op)
 	c.watch.begin()
-	err := c.count(nth, op)
+	counted, err := c.count(nth, op)
 	c.watch.finish()
 	o, heard := c.outcome(err)
 	if heard != nil {
 		c.Blind(verdict.Notify, heard.Error())
 	}
-	return Rehearsal{Outcome: o, Sites: fault.Asked(o.events, gettid())}
+	return Rehearsal{Outcome: o, Sites: fault.Asked(o.events, gettid(), counted)}
 }
 
-// count runs op while the trace records each allocation.
-func (c *C) count(nth *fault.Nth, op device.Op) error {
+// count runs op while the trace records each allocation, and returns how many of these
+// fail-nth counted: those that come after them are not the operation's.
+func (c *C) count(nth *fault.Nth, op device.Op) (counted int, err error) {
 	asked := fault.AskedProbe(self.symbols)
 	c.Unless(self.tracer.On(asked, true))
 	c.Unless(nth.Count())
-	err := op.Do()
-	_, failed := nth.Disarm()
+	err = op.Do()
+	counted, failed := nth.Counted()
 	err = op.Result(err)
 	c.Unless(self.tracer.On(asked, false))
 	c.Unless(failed)
-	return err
+	return counted, err
 }
 
 // plainest is the kind whose driver allocates nothing between the core's allocations
@@ -75,8 +76,9 @@ func (c *C) rehearsePlainest(nth *fault.Nth) (sites []string) {
 		op, err := operation(&c.Env, d)
 		c.Unless(err)
 		c.prepare(op)
-		c.Unless(c.count(nth, op))
-		sites = append(sites, fault.Asked(c.drain(), gettid())...)
+		counted, err := c.count(nth, op)
+		c.Unless(err)
+		sites = append(sites, fault.Asked(c.drain(), gettid(), counted)...)
 	}
 	if _, err := self.listener.Notices(); err != nil {
 		c.Blind(verdict.Notify, err.Error())

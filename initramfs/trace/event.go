@@ -2,6 +2,9 @@ package trace
 
 import (
 	"errors"
+	"fmt"
+	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,7 +21,8 @@ type Event struct {
 	// Stack names the functions that led to the hit, the innermost first, for a
 	// probe with Stack.
 	Stack []string
-	// Frames are the same, each with the place in the function: "kmalloc+0x2c".
+	// Frames are the same, each with the place in the function: "kmalloc+0x2c". They
+	// also have those of code that is gone, which Stack has no name for ([freed]).
 	Frames []string
 }
 
@@ -38,6 +42,10 @@ var machinery = []string{
 // Push adds a frame, "kmalloc+0x2c" with or without more behind it, unless it
 // belongs to tracing.
 func (e *Event) Push(frame string) {
+	if place, ok := freed(frame); ok && len(e.Stack) > 0 {
+		e.Frames = append(e.Frames, place)
+		return
+	}
 	name := function(frame)
 	for _, m := range machinery {
 		if prefix, any := strings.CutSuffix(m, "*"); name == m || any && strings.HasPrefix(name, prefix) {
@@ -47,6 +55,20 @@ func (e *Event) Push(frame string) {
 	place, _, _ := strings.Cut(frame, "/0x")
 	e.Stack = append(e.Stack, name)
 	e.Frames = append(e.Frames, place)
+}
+
+// moduleSpace is where the kernel puts modules (Documentation/arch/x86/x86_64/mm.rst).
+const moduleSpace = 0xffffffffa0000000
+
+// freed tells calls from code apart that is not there any more: the function by which a
+// module was loaded is freed after that (do_init_module() in kernel/module/main.c). It
+// begins with a page, wherever that is.
+func freed(frame string) (place string, ok bool) {
+	address, err := strconv.ParseUint(frame, 0, 64)
+	if err != nil || address < moduleSpace {
+		return "", false
+	}
+	return fmt.Sprintf("freed+%#x", address%uint64(os.Getpagesize())), true
 }
 
 // function is the function of a frame, without offset and module.
