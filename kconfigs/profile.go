@@ -15,6 +15,7 @@ type Profile struct {
 	Append    []string // kernel arguments, after those that every guest gets
 	Memory    int      // of a guest, in MiB
 	Scale     int      // factor of all deadlines, on host and guest
+	Guests    int      // at a time, where nobody asks for a number; 0 means what the suite has by default
 }
 
 // AllProfiles stands for every profile where names of profiles are given.
@@ -94,6 +95,8 @@ func (p Profile) check() error {
 		return fmt.Errorf("fragments are missing")
 	case p.Memory < leastMemory:
 		return fmt.Errorf("memory is %d MiB: a guest needs %d", p.Memory, leastMemory)
+	case p.Guests < 0:
+		return fmt.Errorf("guests are %d at a time", p.Guests)
 	case p.Scale < 1:
 		return fmt.Errorf("scale is %d: it multiplies deadlines, so it is 1 or more", p.Scale)
 	}

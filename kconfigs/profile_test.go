@@ -42,6 +42,7 @@ func TestParseProfilesErrors(t *testing.T) {
 	for _, tt := range []struct{ old, new, want string }{
 		{`scale = 1`, `scael = 1`, `unknown key "profile.scael"`},
 		{`scale = 1`, `scale = 0`, `profile 1 "a": scale is 0`},
+		{`scale = 1`, "scale = 1\nguests = -1", `profile 1 "a": guests are -1 at a time`},
 		{`scale = 1`, `scale = "2"`, `(last key "profile.scale"): incompatible types`},
 		{`memory = 256`, `memory = 16`, `profile 1 "a": memory is 16 MiB`},
 		{`about = "the first"`, ``, `profile 1 "a": about is missing`},

@@ -107,7 +107,7 @@ func (l *Launch) Prepare(ctx context.Context) (Config, error) {
 		MemoryMiB: profile.Memory,
 		Accel:     accel,
 		Scale:     profile.Scale,
-		VMs:       l.VMs,
+		VMs:       cmp.Or(l.VMs, profile.Guests),
 		Env:       guestEnv(profile),
 		Out:       l.Out,
 		Stdout:    l.Stdout,
