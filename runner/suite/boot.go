@@ -46,9 +46,10 @@ func Append(release string) []string {
 		slubDebug(release),
 		"nokaslr",         // addresses that can be compared
 		"mitigations=off", // slow, and not what is tested
-		// A tick that comes by itself: to program the next one, before and after each
-		// pause, takes an emulated processor longer than to answer it.
-		"highres=off", "nohz=off",
+		// To program a timer takes an emulated processor longer than to answer it. With
+		// nohz=off too the tick would come by itself, but on a busy host some do not come
+		// at all, and then jiffies lag behind.
+		"highres=off",
 		"rcupdate.rcu_expedited=1", // teardown waits for grace periods all the time
 		// A busy host that does not run an emulated processor for 21 s is no stall.
 		"rcupdate.rcu_cpu_stall_timeout=100",
