@@ -78,7 +78,7 @@ func newRun() *cobra.Command {
 	fs.StringVar(&f.filter, "run", "", "run only the cases that match `REGEXP`, as go test -run does")
 	fs.StringVar(&f.out, "out", "", "`DIR` for the results (default: a new one under runs/ in the cache)")
 	fs.StringVar(&f.accel, "accel", "auto", "what executes the guest: auto, kvm or tcg")
-	fs.IntVar(&f.vms, "vms", 0, "`N` guests at a time (default: one per CPU, at most 2; in kobject 6)")
+	fs.IntVar(&f.vms, "vms", 0, "`N` guests at a time (default: what the profile asks for, else one per CPU, at most 2)")
 	fs.BoolVarP(&f.verbose, "verbose", "v", false, "show what go test prints")
 	addYes(c)
 	return c

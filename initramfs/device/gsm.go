@@ -36,7 +36,7 @@ type gsmNetConfig struct {
 
 // gsmResponder is the configuration of the side of the multiplexer that waits for
 // the other one to open channels: basic framing, and the defaults of
-// gsm_alloc_mux() in drivers/tty/n_gsm.c, but for what it waits for an answer when it
+// gsm_alloc_mux() in drivers/tty/n_gsm.c, but for how long it waits for an answer when it
 // closes, in hundredths of a second, and how often it asks: nobody answers.
 var gsmResponder = gsmConfig{adaption: 1, t1: 1, t2: 2, n2: 1, mru: 64, mtu: 64, i: 1}
 

@@ -8,10 +8,10 @@ import (
 )
 
 // roots are the functions of net/core/dev.c that register and unregister a device of
-// whatever kind; the older names are those of kernels before 6.2 and 5.11.
+// whatever kind. 5.10 has no unregister_netdevice_many_notify().
 var roots = []string{
 	"register_netdevice",
-	"unregister_netdevice_many_notify", "unregister_netdevice_many", "rollback_registered_many",
+	"unregister_netdevice_many_notify", "unregister_netdevice_many",
 	"netdev_run_todo",
 }
 

@@ -49,7 +49,7 @@ func (s *slabCaches) prepare(debugfs, dir string) error {
 		return fmt.Errorf("list slab caches: %w", err)
 	}
 	for _, c := range caches {
-		if err := s.meet(dir, c); err != nil && !errors.Is(err, fs.ErrNotExist) { // it may be gone
+		if err := s.meet(dir, c); err != nil && !gone(dir, c) {
 			return fmt.Errorf("prepare slab cache %s: %w", c.Name(), err)
 		}
 	}
@@ -58,6 +58,12 @@ func (s *slabCaches) prepare(debugfs, dir string) error {
 		filter = "N"
 	}
 	return os.WriteFile(filepath.Join(debugfs, "failslab/cache-filter"), []byte(filter), 0)
+}
+
+// gone reports whether the cache went while it was prepared.
+func gone(dir string, cache os.DirEntry) bool {
+	_, err := os.Lstat(filepath.Join(dir, cache.Name()))
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // meet prepares a cache that it did not meet before.

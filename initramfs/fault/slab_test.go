@@ -100,15 +100,17 @@ func TestPrepareCachesErrors(t *testing.T) {
 	if err := s.prepare(debugfs, filepath.Join(t.TempDir(), "absent")); err == nil || !strings.Contains(err.Error(), "list slab caches") {
 		t.Errorf("no slab caches: %v", err)
 	}
-	dir := slabDir(t, map[string]string{"kmalloc-64": "0\n"})
-	file := filepath.Join(dir, "kmalloc-64/min_partial")
-	if err := os.Remove(file); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Mkdir(file, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.prepare(debugfs, dir); err == nil || !strings.Contains(err.Error(), "prepare slab cache kmalloc-64") {
-		t.Errorf("a cache that cannot keep its pages: %v", err)
+	for _, attribute := range []string{"failslab", "min_partial"} {
+		dir := slabDir(t, map[string]string{"kmalloc-64": "0\n"})
+		if err := os.Remove(filepath.Join(dir, "kmalloc-64", attribute)); err != nil {
+			t.Fatal(err)
+		}
+		// Only the kernel's file systems do not make one that is written to.
+		if err := os.Mkdir(filepath.Join(dir, "kmalloc-64/min_partial"), 0o700); attribute == "min_partial" && err != nil {
+			t.Fatal(err)
+		}
+		if err := s.prepare(debugfs, dir); err == nil || !strings.Contains(err.Error(), "prepare slab cache kmalloc-64") {
+			t.Errorf("a cache without %s: %v", attribute, err)
+		}
 	}
 }

@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// modulesStart is where the code of modules begins on x86-64 (MODULES_VADDR,
+// ModulesStart is where the code of modules begins on x86-64 (MODULES_VADDR,
 // Documentation/arch/x86/x86_64/mm.rst); that of the kernel itself is below.
-const modulesStart = 0xffffffffa0000000
+const ModulesStart = 0xffffffffa0000000
 
 // An Index finds functions by address. Reading the kernel's table takes as long as many
 // cases, so it knows a module again that is loaded a second time, wherever it is then.
@@ -66,7 +66,7 @@ func (x *Index) Recheck() { x.now = nil }
 // Frame names the address as a stack trace does, "kmalloc+0x2c", or by its number
 // where no function is.
 func (x *Index) Frame(address uint64) (string, error) {
-	if address < modulesStart {
+	if address < ModulesStart {
 		if x.kernel.symbols == nil {
 			if err := x.refresh(); err != nil {
 				return "", err

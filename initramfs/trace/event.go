@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"netdev.test/teardown/initramfs/kallsyms"
 	"netdev.test/teardown/initramfs/klog"
 )
 
@@ -57,15 +58,12 @@ func (e *Event) Push(frame string) {
 	e.Frames = append(e.Frames, place)
 }
 
-// moduleSpace is where the kernel puts modules (Documentation/arch/x86/x86_64/mm.rst).
-const moduleSpace = 0xffffffffa0000000
-
 // freed tells calls from code apart that is not there any more: the function by which a
 // module was loaded is freed after that (do_init_module() in kernel/module/main.c). It
 // begins with a page, wherever that is.
 func freed(frame string) (place string, ok bool) {
 	address, err := strconv.ParseUint(frame, 0, 64)
-	if err != nil || address < moduleSpace {
+	if err != nil || address < kallsyms.ModulesStart {
 		return "", false
 	}
 	return fmt.Sprintf("freed+%#x", address%uint64(os.Getpagesize())), true

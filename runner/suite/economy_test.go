@@ -17,9 +17,9 @@ type swept struct {
 	Exits    []string
 }
 
-// TestEconomy: a sweep that fails only the first allocation at each call stack
-// finds what one does that fails all of them, and makes fewer injections. Two of
-// the three kinds leak in kernels of today (tests/known-issues.toml).
+// TestEconomy: a sweep that fails only the first allocation of each class (see
+// [fault.Plan]) finds what one does that fails all of them, and makes fewer injections.
+// Two of the three kinds leak in kernels of today (tests/known-issues.toml).
 func TestEconomy(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs guests, which -short leaves out")

@@ -34,7 +34,7 @@ func (s *session) over(g *guest) {
 		g.boot.Ended = notNeeded
 	case s.killedAll && g.killed == s.stopped:
 		s.cutShort(g)
-	case g.unsaved != nil:
+	case g.unsaved != nil && g.panicked.IsZero():
 		g.boot.Ended = "could not be saved: " + g.unsaved.Error()
 	case !g.saidHello:
 		s.neverCame(g)

@@ -101,10 +101,10 @@ func (m *monitor) send(request any, files []*os.File) error {
 	return err
 }
 
-// save writes the state of the machine to the file, and has the
-// machine go on, which a migration would end. A guest that was stopped before would be
-// stopped when it goes on elsewhere. By default QEMU spares the network, and a guest that
-// cannot be without it for long.
+// save writes the state of the machine to the file, and has the machine go on, which a
+// migration would end. A guest that was stopped before would be stopped when it goes on
+// elsewhere. By default QEMU spares the network, and a guest that cannot stand still for
+// long.
 func (m *monitor) save(file *os.File) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -31,8 +31,8 @@ func (vm *VM) Save() (*Snapshot, error) {
 	return s, nil
 }
 
-// resume has QEMU go on from s, if there is one. Each machine reads it from the beginning, so each has a
-// file of its own.
+// resume has QEMU go on from s, if there is one. Each machine reads it from the
+// beginning, so each has a file of its own.
 func resume(opts *qemu.Options, s *Snapshot) error {
 	if s == nil {
 		return nil
