@@ -28,6 +28,15 @@ var legacyKinds = []Kind{
 		Ways:   []Way{mroute6("pim6reg", miffRegister).answering(unix.ENOBUFS)},
 	},
 	{
+		// Part of Phonet, which the gadget's function needs.
+		Name:   "gprs",
+		Family: "usb",
+		Module: "pn_pep",
+		Config: "CONFIG_PHONET",
+		Source: "net/phonet/pep-gprs.c",
+		Ways:   []Way{gprs},
+	},
+	{
 		Name:   "br2684",
 		Family: "legacy",
 		Module: "br2684",
@@ -73,6 +82,15 @@ var legacyKinds = []Kind{
 		Config: "CONFIG_EQUALIZER",
 		Source: "drivers/net/eql.c",
 		Ways:   []Way{loading("eql", "", "eql")},
+	},
+	{
+		Name:   "plip",
+		Family: "virtual",
+		Module: "plip",
+		Eager:  true,
+		Config: "CONFIG_PLIP",
+		Source: "drivers/net/plip/plip.c",
+		Ways:   []Way{plip()},
 	},
 	{
 		Name:   "netrom",

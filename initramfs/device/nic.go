@@ -6,48 +6,75 @@ import (
 	"slices"
 )
 
-// A Card is a network card of the guest. It leads nowhere: what counts is that the
-// driver finds it.
+// A Card is a network card of the guest, or a port. It leads nowhere: what counts is
+// that the driver finds it.
 type Card struct {
 	Family string // of kinds that it is for
 	Model  string // of QEMU, and its properties
-	Slot   int    // on the PCI bus
+	Slot   int    // on the PCI bus, 0 for what is not on it
+	End    end    // what QEMU connects it to, where it does not start without
 }
 
-// Cards are all network cards that a guest may have. The slots below them are taken
+// An end is something in QEMU to which cards are connected: the option that makes it,
+// what it is, and its name.
+type end struct{ option, model, id string }
+
+// onPCI is a card on the PCI bus.
+func onPCI(slot int, family, model string) Card {
+	return Card{Family: family, Model: model, Slot: slot}
+}
+
+// to connects the card.
+func (c Card) to(e end) Card {
+	c.End = e
+	return c
+}
+
+// Cards are all cards that a guest may have. The slots below them are taken
 // by what each guest has.
-var Cards = []Card{e1000, e1000e, i82557, rtl8139, ne2k, pcnet, tulip, vmxnet3, virtioNet, virtioStandby, kvaser, ctucan}
+var Cards = []Card{e1000, e1000e, i82557, rtl8139, ne2k, pcnet, tulip, vmxnet3, virtioNet, virtioStandby, kvaser, ctucan, parallel}
 
 var (
-	e1000         = Card{"nic", "e1000", 0x10}
-	e1000e        = Card{"nic", "e1000e", 0x11}
-	i82557        = Card{"nic", "i82557b", 0x12}
-	rtl8139       = Card{"nic", "rtl8139", 0x13}
-	ne2k          = Card{"nic", "ne2k_pci", 0x14}
-	pcnet         = Card{"nic", "pcnet", 0x15}
-	tulip         = Card{"nic", "tulip", 0x16}
-	vmxnet3       = Card{"nic", "vmxnet3", 0x17}
-	virtioNet     = Card{"nic", "virtio-net-pci", 0x18}
-	virtioStandby = Card{"virtual", "virtio-net-pci,failover=on", 0x19}
-	kvaser        = Card{"can", "kvaser_pci,canbus=" + canBus, 0x1a}
-	ctucan        = Card{"can", "ctucan_pci,canbus0=" + canBus + ",canbus1=" + canBus, 0x1b}
+	e1000         = onPCI(0x10, "nic", "e1000")
+	e1000e        = onPCI(0x11, "nic", "e1000e")
+	i82557        = onPCI(0x12, "nic", "i82557b")
+	rtl8139       = onPCI(0x13, "nic", "rtl8139")
+	ne2k          = onPCI(0x14, "nic", "ne2k_pci")
+	pcnet         = onPCI(0x15, "nic", "pcnet")
+	tulip         = onPCI(0x16, "nic", "tulip")
+	vmxnet3       = onPCI(0x17, "nic", "vmxnet3")
+	virtioNet     = onPCI(0x18, "nic", "virtio-net-pci")
+	virtioStandby = onPCI(0x19, "virtual", "virtio-net-pci,failover=on")
+	kvaser        = onPCI(0x1a, "can", "kvaser_pci,canbus="+canBus.id).to(canBus)
+	ctucan        = onPCI(0x1b, "can", "ctucan_pci,canbus0="+canBus.id+",canbus1="+canBus.id).to(canBus)
+	parallel      = Card{Family: "virtual", Model: "isa-parallel,chardev=" + nowhere.id}.to(nowhere)
 )
 
-// canBus is the bus to which QEMU's CAN cards are connected: they do not
-// start without one.
-const canBus = "can"
+// What cards are connected to: a bus for those of CAN, and what swallows everything.
+var (
+	canBus  = end{"-object", "can-bus", "can"}
+	nowhere = end{"-chardev", "null", "nowhere"}
+)
 
 // QEMU returns the arguments that give QEMU the cards. A card without a ROM does not
 // keep the firmware waiting.
 func QEMU(cards []Card) []string {
 	var args []string
 	for _, c := range cards {
-		if c.Family == "can" && !slices.Contains(args, "-object") {
-			args = append(args, "-object", "can-bus,id="+canBus)
+		if made := c.End.model + ",id=" + c.End.id; c.End != (end{}) && !slices.Contains(args, made) {
+			args = append(args, c.End.option, made)
 		}
-		args = append(args, "-device", fmt.Sprintf("%s,addr=%#x,romfile=", c.Model, c.Slot))
+		args = append(args, "-device", c.device())
 	}
 	return args
+}
+
+// device is the card as QEMU's option -device wants it.
+func (c Card) device() string {
+	if c.Slot == 0 {
+		return c.Model
+	}
+	return fmt.Sprintf("%s,addr=%#x,romfile=", c.Model, c.Slot)
 }
 
 // pci is the card's name on the bus.
