@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -42,7 +44,8 @@ const mutantsAbout = `Put bugs into a kernel, one at a time, and see whether the
 The mutants are in tests/mutants: most of them undo a fix. All that apply to the
 kernel line are compiled into one kernel, each behind a switch on the kernel's
 command line (teardown.mutant=K04). So there is one build for a line, of which
-only the files that changed are built again, and a boot for each mutant.
+only the files that changed are built again, and a boot for each mutant. The few
+where no switch can stand, outside of functions, have a kernel each.
 
 A mutant is tried with the cases that its entry names, then with those of the
 kinds of devices that it is about, then with all others, until one fails: then it
@@ -287,27 +290,13 @@ func (f *mutantFlags) run(c *cobra.Command, ids []string) error {
 	return nil
 }
 
-// mutated gets the kernel of the line with the mutants in it. A mutant with
-// which the source does not compile is left out, and the reason kept.
+// mutated gets the kernel of the line with the mutants in it that have switches. A
+// mutant with which the source does not compile is left out, and the reason kept.
 func (s *scoring) mutated(ctx context.Context) (kernel.Kernel, error) {
 	s.refused = map[string]error{}
 	for {
-		var schemata *mutant.Schemata
-		r := kernel.Request{Line: s.line, Update: s.flags.update}
-		r.Mutate = func(tree fs.FS, version string) (kernel.Mutants, error) {
-			var err error
-			if schemata, err = s.set.Without(s.refused).Apply(tree, version); err != nil {
-				return kernel.Mutants{}, err
-			}
-			return kernel.Mutants{Edited: schemata.In, Files: schemata.Files}, nil
-		}
 		s.display.Phase("kernel " + s.line + " with mutants")
-		k, err := kernel.Get(ctx, r, kernel.Options{CacheDir: s.cache, Progress: s.building})
-		if schemata != nil {
-			for id, why := range schemata.Refused {
-				s.refused[id] = why
-			}
-		}
+		k, schemata, err := s.build(ctx, s.set.Switched().Without(s.refused))
 		if err == nil {
 			return k, nil
 		}
@@ -319,6 +308,53 @@ func (s *scoring) mutated(ctx context.Context) (kernel.Kernel, error) {
 			s.refused[id] = fmt.Errorf("cannot be applied: it does not compile: %w", err)
 		}
 	}
+}
+
+// build gets a kernel of the line with the mutants in it. Those that find no place are
+// refused.
+func (s *scoring) build(ctx context.Context, set mutant.Set) (kernel.Kernel, *mutant.Schemata, error) {
+	var schemata *mutant.Schemata
+	r := kernel.Request{Line: s.line, Update: s.flags.update}
+	r.Mutate = func(tree fs.FS, version string) (kernel.Mutants, error) {
+		var err error
+		if schemata, err = set.Apply(tree, version); err != nil {
+			return kernel.Mutants{}, err
+		}
+		return kernel.Mutants{Edited: schemata.In, Files: schemata.Files}, nil
+	}
+	k, err := kernel.Get(ctx, r, kernel.Options{CacheDir: s.cache, Progress: s.building})
+	if schemata != nil {
+		maps.Copy(s.refused, schemata.Refused)
+	}
+	return k, schemata, err
+}
+
+// single gets a kernel for each mutant that is wanted and needs one of its own.
+func (s *scoring) single(ctx context.Context, l suite.Launch) error {
+	s.own = map[string]suite.Config{}
+	for i := range s.set {
+		m := &s.set[i]
+		if !m.Alone() || !s.wants(m) || !m.Applies(l.Kernel.Release) || m.EquivalentOn(l.Kernel.Release) != "" {
+			continue
+		}
+		s.display.Phase("kernel " + s.line + " with mutant " + m.ID)
+		k, _, err := s.build(ctx, s.set[i:i+1])
+		var broken *kernel.BuildError
+		switch {
+		case errors.As(err, &broken):
+			s.refused[m.ID] = fmt.Errorf("cannot be applied: it does not compile: %w", err)
+			continue
+		case err != nil:
+			return err
+		case s.refused[m.ID] != nil:
+			continue
+		}
+		l.Kernel = k
+		if s.own[m.ID], err = l.Prepare(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // prepare gets everything that the guests need.
@@ -346,8 +382,10 @@ func (s *scoring) prepare(ctx context.Context, accel vm.Accel) error {
 		Command: commandLine(), Cache: s.cache,
 		Say: func(text string) { fmt.Fprintln(s.display.Above(os.Stderr), text) },
 	}
-	s.config, err = l.Prepare(ctx)
-	return err
+	if s.config, err = l.Prepare(ctx); err != nil {
+		return err
+	}
+	return s.single(ctx, l)
 }
 
 // switchedOn reports whether the consoles of a run tell that the kernel took the

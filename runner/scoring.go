@@ -24,9 +24,10 @@ type scoring struct {
 	flags   *mutantFlags
 	set     mutant.Set
 	line    string
-	ids     []string         // of the mutants that are wanted; none means all
-	refused map[string]error // mutants that are not in the kernel
-	config  suite.Config     // of any guest
+	ids     []string                // of the mutants that are wanted; none means all
+	refused map[string]error        // mutants that are not in the kernel
+	config  suite.Config            // of any guest
+	own     map[string]suite.Config // of mutants that have a kernel of their own
 	start   func(context.Context, suite.Config) (*result.Run, error)
 	out     string
 	remove  func()
@@ -50,7 +51,7 @@ func (s *scoring) all(ctx context.Context) *score.Score {
 	var runnable []int
 	for i := range s.set {
 		m := &s.set[i]
-		if len(s.ids) > 0 && !slices.Contains(s.ids, m.ID) {
+		if !s.wants(m) {
 			continue
 		}
 		row := s.row(m)
@@ -91,6 +92,20 @@ func (s *scoring) all(ctx context.Context) *score.Score {
 	return total
 }
 
+// wants reports whether the mutant is to be scored.
+func (s *scoring) wants(m *mutant.Mutant) bool {
+	return len(s.ids) == 0 || slices.Contains(s.ids, m.ID)
+}
+
+// configOf is that of a guest for the mutant.
+func (s *scoring) configOf(m *mutant.Mutant) suite.Config {
+	c, own := s.own[m.ID]
+	if !own {
+		c = s.config
+	}
+	return c.Mutant(m.ID)
+}
+
 // row begins the row of a mutant. One that is not to be run has its outcome.
 func (s *scoring) row(m *mutant.Mutant) score.Mutant {
 	row := score.Mutant{ID: m.ID, Commit: m.Commit, Subject: m.Subject, Mechanism: m.Mechanism, Expected: m.Oracles}
@@ -100,7 +115,7 @@ func (s *scoring) row(m *mutant.Mutant) score.Mutant {
 		row.Outcome, row.Why = score.NotApplicable, "it is none of this line"
 	case why != nil:
 		row.Outcome, row.Why, row.Refused = score.NotApplicable, why.Error(), true
-	case !slices.Contains(s.config.Kernel.Mutants, m.ID):
+	case !slices.Contains(s.configOf(m).Kernel.Mutants, m.ID):
 		row.Outcome, row.Why = score.NotApplicable, "the kernel is built without "+strings.Join(m.Files(), " or ")
 	case m.EquivalentOn(release) != "":
 		row.Outcome, row.Why = score.Equivalent, m.EquivalentOn(release)
@@ -142,7 +157,7 @@ func (s *scoring) one(ctx context.Context, m *mutant.Mutant, row *score.Mutant) 
 			return
 		}
 		folder := filepath.Join(m.ID, fmt.Sprintf("%d", i+1))
-		c := s.config.Mutant(m.ID)
+		c := s.configOf(m)
 		c.Append = append(slices.Clone(c.Append), mutant.Argument(m.ID))
 		run, err := s.guest(ctx, c, folder, s.arguments(cases, rounds[:i])...)
 		if errors.Is(err, suite.ErrNoMatch) {

@@ -232,6 +232,39 @@ func TestScoringChoice(t *testing.T) {
 	}
 }
 
+// A mutant with a kernel of its own is run on that, and the control on the other.
+func TestScoringAlone(t *testing.T) {
+	f := &fakeSuite{args: map[string][]string{}}
+	s := newScoring(t, f)
+	set, err := mutant.Parse([]byte(`
+[[mutant]]
+id = "first"
+commit = "-"
+subject = "outside of functions"
+mechanism = "-"
+run = "^TestHint$"
+edit = [{file = "net/a.c", anchor = "x", replace = "y"}]
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.set = set
+	s.config.Kernel.Mutants, s.config.Kernel.Image = nil, "all"
+	s.own = map[string]suite.Config{"first": {Kernel: kernel.Kernel{Release: s.config.Kernel.Release, Mutants: []string{"first"}, Image: "own"}}}
+	booted := map[string]string{}
+	s.start = func(ctx context.Context, c suite.Config) (*result.Run, error) {
+		booted[c.MutantOn] = c.Kernel.Image
+		return f.run(ctx, c)
+	}
+	got := s.all(t.Context())
+	if diff := cmp.Diff(map[string]string{"first": "killed by log in TestHint/a"}, outcomes(got)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]string{"first": "own", "": "all"}, booted); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // With every mutant off the guest must work: else a death proves nothing.
 func TestScoringBroken(t *testing.T) {
 	s := newScoring(t, nil)

@@ -130,8 +130,11 @@ func (e *Edit) compile() (err error) {
 	if e.kernels, err = verdict.ParseReleases(e.Kernels); err != nil {
 		return fmt.Errorf("kernels: %w", err)
 	}
-	if len(e.File) == 0 || len(e.Function) == 0 || e.Anchor == "" {
-		return errors.New("file, function and anchor must be there")
+	if len(e.File) == 0 || e.Anchor == "" {
+		return errors.New("file and anchor must be there")
+	}
+	if (len(e.Function) == 0) != (e.Replace != "") {
+		return errors.New("function must be there, or replace for what is outside of functions")
 	}
 	for _, f := range e.File {
 		if !fs.ValidPath(f) {
@@ -163,11 +166,14 @@ func (e *Edit) compile() (err error) {
 	if e.Delete {
 		said++
 	}
+	if e.Replace != "" {
+		said++
+	}
 	if e.moves() {
 		said++
 	}
 	if said != 1 {
-		return errors.New("give one of delete, before, after, statement and expression")
+		return errors.New("give one of delete, before, after, statement, expression and replace")
 	}
 	return nil
 }

@@ -15,10 +15,14 @@
 //
 // So any number of mutants may edit the same place, or one place inside
 // another. Only two that overlap halfway are refused.
+//
+// No switch can stand outside of functions, as in the table of a driver's operations.
+// A mutant that edits there has a kernel of its own, in which it is always on.
 package mutant
 
 import (
 	"regexp"
+	"slices"
 
 	"netdev.test/teardown/initramfs/verdict"
 )
@@ -57,12 +61,13 @@ type Equivalent struct {
 }
 
 // An Edit is one place that a mutant changes, and how. One of Delete, Before,
-// After, Statement and Expression is set.
+// After, Statement, Expression and Replace is set.
 type Edit struct {
 	// Kernels are the ranges of releases that need this edit. None means any.
 	Kernels verdict.List `toml:"kernels"`
 	// File and Function have the names of the place on all lines. The anchor must
-	// match once in all of those together that a line has.
+	// match once in all of those together that a line has, or in the files where
+	// the edit is outside of functions.
 	File     verdict.List `toml:"file"`
 	Function verdict.List `toml:"function"`
 	Anchor   string       `toml:"anchor"`
@@ -76,6 +81,7 @@ type Edit struct {
 	After      string `toml:"after"`      // statements to run after, also of a label
 	Statement  string `toml:"statement"`  // statements instead
 	Expression string `toml:"expression"` // an expression instead of one
+	Replace    string `toml:"replace"`    // text instead, outside of functions
 
 	kernels    verdict.Releases
 	anchor, at *regexp.Regexp
@@ -98,6 +104,12 @@ type numbered struct {
 // Applies reports whether the mutant is one of the kernel release.
 func (m *Mutant) Applies(release string) bool { return within(m.kernels, release) }
 
+// Alone reports whether the mutant needs a kernel of its own, because no switch can
+// stand where it edits.
+func (m *Mutant) Alone() bool {
+	return slices.ContainsFunc(m.Edits, func(e Edit) bool { return e.Replace != "" })
+}
+
 // EquivalentOn returns why the mutant makes no difference on the kernel release,
 // "" if it does.
 func (m *Mutant) EquivalentOn(release string) string {
@@ -116,6 +128,11 @@ func within(ranges verdict.Releases, release string) bool {
 
 // A Set is a list of mutants in the order of their files.
 type Set []Mutant
+
+// Switched returns the mutants that have switches.
+func (s Set) Switched() Set {
+	return slices.DeleteFunc(slices.Clone(s), func(m Mutant) bool { return m.Alone() })
+}
 
 // Find returns the mutant with the id.
 func (s Set) Find(id string) (*Mutant, bool) {

@@ -40,17 +40,18 @@ func (e *Edit) find(tree *sources, release string) (site, error) {
 			return site{}, err
 		}
 		files++
-		for _, name := range e.Function {
-			for _, body := range functions(text, name) {
-				defined++
-				for _, m := range e.anchor.FindAllIndex(text[body.start:body.end], -1) {
-					found = append(found, match{file, text, body, span{body.start + m[0], body.start + m[1]}})
-				}
+		for _, body := range e.bodies(text) {
+			defined++
+			for _, m := range e.anchor.FindAllIndex(text[body.start:body.end], -1) {
+				found = append(found, match{file, text, body, span{body.start + m[0], body.start + m[1]}})
 			}
 		}
 	}
 	found = e.meant(found, release)
-	where := strings.Join(e.File, " or ") + ", " + strings.Join(e.Function, "() or ") + "()"
+	where := strings.Join(e.File, " or ")
+	if len(e.Function) > 0 {
+		where += ", " + strings.Join(e.Function, "() or ") + "()"
+	}
 	switch {
 	case files == 0:
 		return site{}, fmt.Errorf("%s: no such file", strings.Join(e.File, " or "))
@@ -67,6 +68,19 @@ func (e *Edit) find(tree *sources, release string) (site, error) {
 		return site{}, fmt.Errorf("%s: %w", where, err)
 	}
 	return site{m.file, s, e}, nil
+}
+
+// bodies returns where in a file the anchor must match: in the bodies of the functions,
+// or anywhere for an edit that names none.
+func (e *Edit) bodies(text []byte) []span {
+	if len(e.Function) == 0 {
+		return []span{{0, len(text)}}
+	}
+	var all []span
+	for _, name := range e.Function {
+		all = append(all, functions(text, name)...)
+	}
+	return all
 }
 
 // A match is what an anchor matched in the body of a function.
@@ -119,7 +133,7 @@ func (e *Edit) place(text []byte, body, match span) (span, error) {
 		match = span{match.start + m[0], match.start + m[1]}
 	}
 	match = trim(text, match)
-	if e.Expression != "" {
+	if e.Expression != "" || e.Replace != "" {
 		return match, nil
 	}
 	return statements(text, body, match)

@@ -50,17 +50,20 @@ func TestProjectApplies(t *testing.T) {
 	for _, line := range lines {
 		t.Run(line.Name, func(t *testing.T) {
 			tree := os.DirFS(sourceOf(t, line.Name))
-			schemata, err := set.Apply(tree, line.Name)
+			schemata, err := set.Switched().Apply(tree, line.Name)
 			if err != nil {
 				t.Fatal(err)
 			}
 			for id, err := range schemata.Refused {
 				t.Errorf("%s: %v", id, err)
 			}
-			for id := range schemata.In {
-				m, _ := set.Find(id)
+			for i := range set {
+				m := &set[i]
+				if !m.Applies(line.Name) {
+					continue
+				}
 				if text, err := m.Diff(tree, line.Name); err != nil || len(text) == 0 {
-					t.Errorf("%s: diff %q (%v)", id, text, err)
+					t.Errorf("%s: diff %q (%v)", m.ID, text, err)
 				}
 			}
 		})

@@ -3,9 +3,11 @@ package mutant
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io/fs"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -84,9 +86,12 @@ type change struct {
 }
 
 // Apply makes the schemata of the mutants that apply to the kernel release, the
-// source of which is tree.
+// source of which is tree. One that has to be alone must be.
 func (s Set) Apply(tree fs.FS, release string) (*Schemata, error) {
 	src := newSources(tree)
+	if len(s) == 1 && s[0].Alone() {
+		return s.applyAlone(src, release)
+	}
 	out := &Schemata{Files: map[string][]byte{}, In: map[string][]string{}, Refused: map[string]error{}, lines: map[place][]string{}}
 	changes := map[string][]change{}
 	for i := range s {
@@ -95,6 +100,9 @@ func (s Set) Apply(tree fs.FS, release string) (*Schemata, error) {
 			continue
 		}
 		sites, err := m.sites(src, release)
+		if err == nil && m.Alone() {
+			err = errors.New("cannot be applied: it needs a kernel of its own")
+		}
 		if err == nil {
 			err = crossing(changes, sites)
 		}
@@ -123,13 +131,33 @@ func (s Set) Apply(tree fs.FS, release string) (*Schemata, error) {
 			}
 		}
 	}
+	return out, s.addSwitch(out, src)
+}
+
+// applyAlone makes the source of the one mutant, without a switch. That there is one
+// all the same makes the kernel tell whose it is.
+func (s Set) applyAlone(src *sources, release string) (*Schemata, error) {
+	m := &s[0]
+	out := &Schemata{Files: map[string][]byte{}, In: map[string][]string{}, Refused: map[string]error{}}
+	edited, err := m.plain(src, release)
+	if err != nil {
+		out.Refused[m.ID] = err
+	} else {
+		out.Files = edited
+		out.In[m.ID] = slices.Sorted(maps.Keys(edited))
+	}
+	return out, s.addSwitch(out, src)
+}
+
+// addSwitch adds the switch to the source.
+func (s Set) addSwitch(out *Schemata, src *sources) error {
 	makefile, err := src.read(switchMake)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	out.Files[switchMake] = fmt.Appendf(nil, "%s\nobj-y += teardown_mutant.o\n", bytes.TrimRight(makefile, "\n"))
 	out.Files[switchFile] = s.source(out.In)
-	return out, nil
+	return nil
 }
 
 // sites returns the places that the mutant changes on the kernel release.

@@ -113,6 +113,48 @@ func TestSwitches(t *testing.T) {
 	}
 }
 
+// A mutant outside of functions is in a source of its own, without a switch. With
+// others it is refused.
+func TestAlone(t *testing.T) {
+	set, err := Parse([]byte(`
+[[mutant]]
+id = "alone"
+commit = "-"
+subject = "counts from one"
+mechanism = "what was never held is freed"
+edit = [{file = "net/device.c", anchor = "held, freed;", replace = "held = 1, freed;"}]
+` + entry))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree := os.DirFS("testdata/tree")
+	if got := set.Switched(); len(got) != 1 || got[0].ID != "A" {
+		t.Errorf("with switches: %v", got)
+	}
+	both, err := set.Apply(tree, testRelease)
+	if err != nil || both.Refused["alone"] == nil || !strings.Contains(both.Refused["alone"].Error(), "a kernel of its own") {
+		t.Errorf("together: refused %v (%v)", both.Refused, err)
+	}
+	one, err := set[:1].Apply(tree, testRelease)
+	if err != nil || len(one.Refused) > 0 {
+		t.Fatalf("alone: refused %v (%v)", one.Refused, err)
+	}
+	was, err := os.ReadFile("testdata/tree/net/device.c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := strings.Replace(string(was), "held, freed;", "held = 1, freed;", 1)
+	if diff := cmp.Diff(want, string(one.Files["net/device.c"])); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string][]string{"alone": {"net/device.c"}}, one.In); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if !bytes.Contains(one.Files[switchFile], []byte(`{ "alone", `)) {
+		t.Error("the kernel would not tell that it is on")
+	}
+}
+
 func TestDiff(t *testing.T) {
 	set, _ := sample(t)
 	var all []byte

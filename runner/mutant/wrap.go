@@ -52,6 +52,8 @@ func (e *Edit) plain(text []byte, s span) []byte {
 		is = "{ " + e.Statement + " }"
 	case e.Statement != "":
 		is = e.Statement
+	case e.Replace != "":
+		is = e.Replace
 	default:
 		is = e.Expression
 	}
