@@ -14,7 +14,8 @@ import (
 
 const reportAbout = `Print the verdicts of runs that are over, from the results.json files that are
 found at or below each PATH (default: the latest run), and of several runs a
-verdict of all. The exit status is that of the worst run.`
+verdict of all. The exit status is that of the worst run, and 1 when --differ finds
+a case whose verdict was not the same in all runs.`
 
 const reportExamples = `  # The verdict of the latest run once more
   go run ./runner report
@@ -24,6 +25,10 @@ const reportExamples = `  # The verdict of the latest run once more
 
   # Every case on every kernel
   go run ./runner report --matrix results
+
+  # Is the suite of one mind? Three runs, each with another seed
+  for n in 1 2 3; do go run ./runner run --kernel 6.12 --out results/$n; done
+  go run ./runner report --differ results
 
   # A summary of several runs for GitHub
   go run ./runner report --markdown results >> "$GITHUB_STEP_SUMMARY"`
@@ -37,7 +42,7 @@ func newReport() *cobra.Command {
 		Example: reportExamples,
 		RunE: func(c *cobra.Command, paths []string) error {
 			if form.several() {
-				return usage(c, errors.New("--markdown, --sites and --matrix exclude each other: give one of them"))
+				return usage(c, errors.New("--markdown, --sites, --matrix and --differ exclude each other: give one of them"))
 			}
 			if len(paths) == 0 {
 				w, err := newWork(c)
@@ -52,15 +57,22 @@ func newReport() *cobra.Command {
 	c.Flags().BoolVar(&form.markdown, "markdown", false, "print Markdown instead of text")
 	c.Flags().BoolVar(&form.sites, "sites", false, "print which allocations the injections refused, and the exits that led to")
 	c.Flags().BoolVar(&form.matrix, "matrix", false, "print every case, and what it ended with in every run")
+	c.Flags().BoolVar(&form.differ, "differ", false, "print only the cases whose verdicts differ between runs of the same kernel and profile")
 	return c
 }
 
 // reportForm says what of the runs is printed, their verdicts if nothing else.
-type reportForm struct{ markdown, sites, matrix bool }
+type reportForm struct{ markdown, sites, matrix, differ bool }
 
 // several reports whether more than one form is asked for.
 func (f reportForm) several() bool {
-	return f.markdown && (f.sites || f.matrix) || f.sites && f.matrix
+	n := 0
+	for _, asked := range []bool{f.markdown, f.sites, f.matrix, f.differ} {
+		if asked {
+			n++
+		}
+	}
+	return n > 1
 }
 
 func (f reportForm) report(paths []string) error {
@@ -78,7 +90,19 @@ func (f reportForm) report(paths []string) error {
 		runs = append(runs, run)
 		status = worse(status, run.Status())
 	}
-	if err = f.print(runs, files); err != nil {
+	if f.differ {
+		var n int
+		n, err = result.Differ(os.Stdout, runs, result.TerminalStyle(os.Stdout, ""))
+		if n > 0 {
+			status = worse(status, statusRegression)
+		}
+	} else {
+		err = f.print(runs, files)
+	}
+	if errors.Is(err, result.ErrAlone) {
+		return fmt.Errorf("--differ: %w: give several runs of one", err)
+	}
+	if err != nil {
 		err = fmt.Errorf("print the verdict: %w", err)
 	}
 	if err == nil && status != statusGood {
