@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"netdev.test/teardown/initramfs/device"
 	"netdev.test/teardown/initramfs/fault"
 	"netdev.test/teardown/initramfs/guest"
 	"netdev.test/teardown/initramfs/klog"
@@ -94,6 +95,10 @@ func TestDeleteSweep(t *testing.T) {
 				nth, d := injector(c), sub.plain()
 				create, remove := sub.create(c, d), sub.remove(c, d)
 				c.Must("creation", create)
+				if sub.way.Worker && c.Traces() {
+					rehearseWorker(c, nth, remove)
+					c.Must("creation", create)
+				}
 				sweep(c, nth, remove, func(o guest.Outcome) {
 					sub.wantNoMemory(c, o)
 					if o.Refused() {
@@ -105,4 +110,14 @@ func TestDeleteSweep(t *testing.T) {
 			})
 		}
 	})
+}
+
+// rehearseWorker skips the case where all that is done for a deletion is done by a
+// worker: the thread that asks for it then has no allocation that could fail.
+func rehearseWorker(c *guest.C, nth *fault.Nth, remove device.Op) {
+	r := c.Rehearse(nth, remove)
+	c.Granted("deletion", r.Outcome)
+	if r.Counted == 0 {
+		c.SkipNow("a worker deletes the device, and who asks for that allocates nothing")
+	}
 }

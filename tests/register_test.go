@@ -155,6 +155,8 @@ func (tr trigger) suits(sub subject) bool {
 		return false // the kind has no such function
 	case sub.way.Lenient && tr.exit != trace.Late:
 		return false // nobody is told of a refusal
+	case tr.call != nil && sub.way.Deferred:
+		return false // it is called by another thread
 	case tr.early && !sub.way.Early, tr.exit == trace.Name && sub.way.Early:
 		return false
 	case tr.named && !sub.kind.Pair, tr.given && (sub.way.Given == "" || sub.way.Pattern):

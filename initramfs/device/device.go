@@ -98,6 +98,9 @@ type Way struct {
 	// Worker says that a worker of the kernel deletes the device, after the deletion
 	// returned.
 	Worker bool
+	// Deferred says that a worker of the kernel registers the device. No function can be
+	// made to fail there: that is for the thread that asks.
+	Deferred bool
 	// New returns the operation that creates what d describes.
 	New func(e *Env, d Device) (Op, error)
 	// Delete returns the operation that deletes the device that d describes.

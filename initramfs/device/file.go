@@ -26,6 +26,24 @@ func (o writeOp) Do() error {
 
 func (o writeOp) Result(err error) error { return err }
 
+// streamOp is the same for a file that has no positions.
+type streamOp struct {
+	fd   int
+	text []byte
+}
+
+func (o streamOp) Do() error {
+	_, _, errno := unix.Syscall(unix.SYS_WRITE, uintptr(o.fd),
+		uintptr(unsafe.Pointer(unsafe.SliceData(o.text))), uintptr(len(o.text)))
+	runtime.KeepAlive(o.text)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+func (o streamOp) Result(err error) error { return err }
+
 // WriteFile is the operation that writes text to the file at path, which is
 // opened ahead of time.
 func WriteFile(e *Env, path, text string) (Op, error) {

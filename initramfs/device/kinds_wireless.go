@@ -59,4 +59,21 @@ var wirelessKinds = []Kind{
 		Lines:  Lines{From: "6.1"},
 		Ways:   []Way{wwanLink},
 	},
+	{
+		Name:   "bnep",
+		Family: "wireless",
+		Module: "bnep",
+		Config: "CONFIG_BT_BNEP",
+		Source: "net/bluetooth/bnep/core.c",
+		Ways:   []Way{bnep("ioctl", deleteBNEP), bnep("link-loss", loseBNEP)},
+	},
+	{
+		Name:   "bt_6lowpan",
+		Driver: Driver{NdoInit: fn("bt_dev_init")},
+		Family: "wireless",
+		Module: "bluetooth_6lowpan",
+		Config: "CONFIG_BT_6LOWPAN",
+		Source: "net/bluetooth/6lowpan.c",
+		Ways:   []Way{bt6lowpan},
+	},
 }

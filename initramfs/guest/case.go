@@ -69,6 +69,8 @@ type C struct {
 	helpers []int // threads beside the one that provokes
 	stuck   bool  // the provocation was given up: what its thread still says is not heard
 	stopped bool  // the provocation ended early
+
+	provoked bool // the provocation began
 }
 
 // errStop ends a provocation early, after a finding that makes going on
@@ -91,7 +93,7 @@ func (s *Session) Case(spec Spec, provoke func(c *C)) {
 		c.run(provoke)
 		c.endedAt = time.Now()
 		self.host.send(wire.Message{Type: wire.Settled, Test: t.Name()})
-		if c.result.Verdict != verdict.Skip {
+		if c.provoked { // also if it was skipped then: what it allocated is its own
 			s.round.settled(c)
 			t.Parallel()
 			s.round.scan()
@@ -141,6 +143,7 @@ func (c *C) run(provoke func(c *C)) {
 		c.Blind(verdict.Remains, err.Error())
 		return
 	}
+	c.provoked = true
 	c.supervise(provoke)
 	c.end()
 }
@@ -274,9 +277,10 @@ func (c *C) end() {
 // RCU, and with CONFIG_DEBUG_KOBJECT_RELEASE a device is released up to four
 // seconds late ([machine.settleLimit]). Nothing announces either.
 const (
-	settleTime = 7 * time.Second        // how long that may take
-	settleStep = 5 * time.Millisecond   // between two looks
-	flushStep  = 200 * time.Millisecond // before the first flush of deferred namespaces
+	settleTime  = 7 * time.Second        // how long that may take, and
+	settleLooks = 20                     // how often it is looked at least: on a busy host the guest gets little done in a second
+	settleStep  = 5 * time.Millisecond   // between two looks
+	flushStep   = 200 * time.Millisecond // before the first flush of deferred namespaces
 )
 
 // checkLeft compares what is there now with what was there before.
@@ -341,10 +345,10 @@ func (l leftover) deferred() bool {
 func (c *C) settle() (leftover, error) {
 	begin := time.Now()
 	flush, wait := begin.Add(flushStep), 2*flushStep
-	for {
+	for looks := 1; ; looks++ {
 		began := time.Now()
 		left, err := c.look()
-		if err != nil || left.empty() || time.Since(begin) > self.settleLimit() {
+		if err != nil || left.empty() || looks >= settleLooks && time.Since(begin) > self.settleLimit() {
 			return left, err
 		}
 		if left.deferred() && self.defersNamespaces() && time.Now().After(flush) {

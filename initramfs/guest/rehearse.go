@@ -13,7 +13,8 @@ import (
 // everything that could be was recorded.
 type Rehearsal struct {
 	Outcome
-	Sites []string // the call stack of each allocation, in the order in which fail-nth counts them
+	Sites   []string // the call stack of each allocation, in the order in which fail-nth counts them
+	Counted int      // how many allocations fail-nth counted
 }
 
 // Rehearse runs op and records which allocations fail-nth would count.
@@ -26,7 +27,7 @@ func (c *C) Rehearse(nth *fault.Nth, op device.Op) Rehearsal {
 	if heard != nil {
 		c.Blind(verdict.Notify, heard.Error())
 	}
-	return Rehearsal{Outcome: o, Sites: fault.Asked(o.events, gettid(), counted)}
+	return Rehearsal{Outcome: o, Sites: fault.Asked(o.events, gettid(), counted), Counted: counted}
 }
 
 // count runs op while the trace records each allocation, and returns how many of these

@@ -23,7 +23,7 @@ func Oracles() []Oracle {
 // unknown, and so does a finding of the [Trigger] oracle: a trigger that missed
 // its exit tells nothing about the kernel. Failing that, findings that are all
 // explained make it known. A case without any of them passes, unless it was
-// skipped before it began (Verdict is Skip already).
+// skipped (Verdict is Skip already).
 func Decide(c *Case) {
 	keepGiven(c)
 	var explained, missed []Finding
