@@ -420,7 +420,10 @@ func (c *C) Blind(oracle verdict.Oracle, why string) {
 func (c *C) note(findings *[]verdict.Finding, f verdict.Finding) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	said := func(g verdict.Finding) bool { return g.Oracle == f.Oracle && g.Title == f.Title }
+	said := func(g verdict.Finding) bool {
+		// Devices that are alike may stay for different reasons, of which not all are known.
+		return g.Oracle == f.Oracle && g.Title == f.Title && (f.Oracle != verdict.Live || g.Detail == f.Detail)
+	}
 	if !c.stuck && !slices.ContainsFunc(*findings, said) {
 		*findings = append(*findings, f)
 	}

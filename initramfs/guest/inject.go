@@ -63,6 +63,7 @@ func (c *C) injected(n int, refused []string, o Outcome) {
 	if len(refused) == 0 {
 		c.Blind(verdict.Trigger, fmt.Sprintf("the injector did not show what it refused (injection %d)", n))
 	}
+	c.record.blame(n, refused)
 	site := verdict.Site{Alloc: place(refused), Refused: o.Refused()}
 	if registers := c.spec.Exit != ""; registers && o.Refused() {
 		site.Exit = string(o.Exit())

@@ -35,6 +35,7 @@ const retireEvery = 20_000
 type mark struct {
 	until     time.Duration
 	injection int
+	refused   []string // the call stack of the allocation that it refused, where it is known
 }
 
 // traced are the oracles that go by the trace, and are blind when it has a hole.
@@ -105,13 +106,20 @@ func (r *record) add(events []trace.Event, injection int) {
 	r.fresh += len(events)
 }
 
-// injection returns the number of the injection that was being made then, or 0.
-func (r *record) injection(at time.Duration) int {
-	i, _ := slices.BinarySearchFunc(r.marks, at, func(m mark, at time.Duration) int { return cmp.Compare(m.until, at) })
+// at returns the mark of what was being made then; the zero one if that is not known.
+func (r *record) at(t time.Duration) mark {
+	i, _ := slices.BinarySearchFunc(r.marks, t, func(m mark, t time.Duration) int { return cmp.Compare(m.until, t) })
 	if i == len(r.marks) {
-		return 0
+		return mark{}
 	}
-	return r.marks[i].injection
+	return r.marks[i]
+}
+
+// blame says what the injection refused whose events were added last.
+func (r *record) blame(injection int, refused []string) {
+	if n := len(r.marks); n > 0 && r.marks[n-1].injection == injection {
+		r.marks[n-1].refused = refused
+	}
 }
 
 // checkLife asks how the devices lived that the case touched, and which of them
@@ -122,7 +130,8 @@ func (c *C) checkLife() {
 	}
 	c.judge(c.record.life.Devices())
 	for _, d := range c.record.life.Alive() {
-		c.findAt(c.record.injection(d.Steps[0].Time), verdict.Live, liveTitle(d), strings.Join(d.Stack, "\n"))
+		m := c.record.at(d.Steps[0].Time)
+		c.findAt(m.injection, verdict.Live, liveTitle(d), liveDetail(d, m.refused))
 	}
 }
 
@@ -138,7 +147,7 @@ func (c *C) judge(devices []*life.Device) {
 			tasks, _ = self.tracer.Tasks() // without, the PIDs must do
 		}
 		d.Name(tasks)
-		n := c.record.injection(d.Steps[0].Time)
+		n := c.record.at(d.Steps[0].Time).injection
 		for _, v := range life.Check(d, self.absent) {
 			c.findAt(n, verdict.Life, v.Title, v.Detail)
 		}
@@ -166,6 +175,15 @@ func (c *C) dying() int {
 func liveTitle(d *life.Device) string {
 	const frames = 4
 	return "net_device not released: " + strings.Join(trace.Sites(d.Stack, frames), " < ")
+}
+
+// liveDetail tells where a device was allocated, and what was refused to it.
+func liveDetail(d *life.Device, refused []string) string {
+	detail := strings.Join(d.Stack, "\n")
+	if len(refused) > 0 {
+		detail += "\nan allocation was refused in\n" + strings.Join(refused, "\n")
+	}
+	return detail
 }
 
 // traceTime is the name under which the reading of the trace is told to the host:

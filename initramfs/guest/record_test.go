@@ -2,6 +2,9 @@ package guest
 
 import (
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"netdev.test/teardown/initramfs/trace"
 )
@@ -19,5 +22,32 @@ func TestAbandon(t *testing.T) {
 	r.add([]trace.Event{{Name: "register", Args: device}}, 0)
 	if r.life != nil || len(r.percpu.Of([]int{0})) > 0 {
 		t.Errorf("the record goes on behind a hole: %+v", r)
+	}
+}
+
+// TestMarks asks which injection was being made at a time, and what it refused.
+// Two injections may have the same number.
+func TestMarks(t *testing.T) {
+	var r record
+	r.blame(3, []string{"nobody"})
+	for i, refused := range [][]string{{"first"}, nil, {"second"}} {
+		r.add([]trace.Event{{Name: "free", Time: time.Duration(10 * (i + 1))}}, 3)
+		if refused != nil {
+			r.blame(3, refused)
+		}
+	}
+	r.add([]trace.Event{{Name: "free", Time: 40}}, 0)
+	r.blame(3, []string{"too late"})
+	for at, want := range map[time.Duration]mark{
+		5:  {until: 10, injection: 3, refused: []string{"first"}},
+		10: {until: 10, injection: 3, refused: []string{"first"}},
+		15: {until: 20, injection: 3},
+		25: {until: 30, injection: 3, refused: []string{"second"}},
+		35: {until: 40},
+		45: {},
+	} {
+		if diff := cmp.Diff(want, r.at(at), cmp.AllowUnexported(mark{})); diff != "" {
+			t.Errorf("at %d (-want +got):\n%s", at, diff)
+		}
 	}
 }
