@@ -33,7 +33,7 @@ var places = []struct{ dir, what string }{
 	{"/proc/net/dev_snmp6", "IPv6 statistics (snmp6_register_dev)"},
 	{"/proc/net/bonding", "bond in procfs (bond_create_proc_entry)"},
 	{"/sys/kernel/debug/bonding", "bond in debugfs (bond_debug_register)"},
-	{"/sys/kernel/debug/caif_serial", "CAIF terminal in debugfs (debugfs_init)"},
+	{"/sys/kernel/debug/caif_serial", caifThing},
 	{"/sys/kernel/debug/ref_tracker", trackerThing},
 }
 
@@ -79,6 +79,7 @@ func (s Snapshot) add(what, name string, n int) { s[Thing{what, name}] += n }
 const (
 	kernelThreadThing = "kernel thread"
 	namespaceThing    = "network namespace"
+	caifThing         = "CAIF terminal in debugfs (debugfs_init)"
 	trackerThing      = "reference tracker (ref_tracker_dir_init)"
 )
 
@@ -291,12 +292,11 @@ func (c Change) String() string {
 }
 
 // harmless are the things whose staying keeps nobody from creating the same
-// devices again, or says something in the log when they are.
-var harmless = []string{kernelThreadThing, namespaceThing, trackerThing}
+// devices again.
+var harmless = []string{kernelThreadThing, namespaceThing, trackerThing, caifThing}
 
-// InTheWay reports whether the change may show in a later case: for want of a name,
-// an ifindex or a module that can be unloaded, or because the kernel complains of a
-// name that is taken.
+// InTheWay reports whether the change may make a later case fail for want of a
+// name, an ifindex or a module that can be unloaded.
 func (c Change) InTheWay() bool { return !slices.Contains(harmless, c.What) }
 
 // Diff returns what changed since before, what says most first.
