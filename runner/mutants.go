@@ -320,6 +320,9 @@ func (s *scoring) build(ctx context.Context, set mutant.Set) (kernel.Kernel, *mu
 		if schemata, err = set.Apply(tree, version); err != nil {
 			return kernel.Mutants{}, err
 		}
+		if len(set) == 1 && set[0].Alone() && schemata.Refused[set[0].ID] != nil { // nothing is left to build
+			return kernel.Mutants{}, schemata.Refused[set[0].ID]
+		}
 		return kernel.Mutants{Edited: schemata.In, Files: schemata.Files}, nil
 	}
 	k, err := kernel.Get(ctx, r, kernel.Options{CacheDir: s.cache, Progress: s.building})
@@ -338,16 +341,16 @@ func (s *scoring) single(ctx context.Context, l suite.Launch) error {
 			continue
 		}
 		s.display.Phase("kernel " + s.line + " with mutant " + m.ID)
-		k, _, err := s.build(ctx, s.set[i:i+1])
+		k, schemata, err := s.build(ctx, s.set[i:i+1])
 		var broken *kernel.BuildError
 		switch {
-		case errors.As(err, &broken):
+		case s.refused[m.ID] != nil:
+			continue
+		case errors.As(err, &broken) && slices.ContainsFunc(schemata.In[m.ID], func(file string) bool { return strings.Contains(broken.First, file) }):
 			s.refused[m.ID] = fmt.Errorf("cannot be applied: it does not compile: %w", err)
 			continue
 		case err != nil:
 			return err
-		case s.refused[m.ID] != nil:
-			continue
 		}
 		l.Kernel = k
 		if s.own[m.ID], err = l.Prepare(ctx); err != nil {
