@@ -12,9 +12,8 @@ import (
 // before a connection stands.
 const bluetoothPatience = 10 * time.Second
 
-// connectL2CAP connects a socket to the remote device. It polls because the signals of
-// Go's runtime would interrupt a connect(2) that waits (bt_sock_wait_state() in
-// net/bluetooth/af_bluetooth.c).
+// connectL2CAP connects a socket to the remote device. It does not block, so that the
+// wait for a controller that does not answer has an end.
 func connectL2CAP(to unix.SockaddrL2) (fd int, err error) {
 	fd, err = unix.Socket(unix.AF_BLUETOOTH, unix.SOCK_SEQPACKET|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.BTPROTO_L2CAP)
 	if err != nil {

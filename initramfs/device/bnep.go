@@ -1,8 +1,6 @@
 package device
 
 import (
-	"errors"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -81,15 +79,7 @@ func (o bnepOver) Result(err error) error {
 		return err
 	}
 	info := bnepInfo{dst: hciRemote}
-	get := ioctlOp{o.socket, bnepConnInfo, unsafe.Pointer(&info)}
-	for {
-		if err := Run(get); errors.Is(err, unix.ENOENT) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-		time.Sleep(patience)
-	}
+	return awaitEnd(ioctlOp{o.socket, bnepConnInfo, unsafe.Pointer(&info)}, unix.ENOENT)
 }
 
 // deleteBNEP asks for the end of the session.

@@ -92,7 +92,10 @@ func echo(link int) error {
 	if _, err := poll(link, unix.POLLIN, bluetoothPatience); err != nil {
 		return err
 	}
-	_, err := unix.Read(link, packet) // EAGAIN after the time is over
+	n, err := unix.Read(link, packet) // EAGAIN after the time is over
+	if err == nil && n == 0 {
+		return unix.ECONNRESET // the link is lost: that is no answer
+	}
 	return err
 }
 

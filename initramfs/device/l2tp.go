@@ -117,9 +117,13 @@ func (o deletingSession) Result(err error) error {
 const patience = time.Millisecond
 
 func awaitSession() error {
-	get := generic(l2tpCommand(l2tpSessionGet, l2tpSession...))
+	return awaitEnd(generic(l2tpCommand(l2tpSessionGet, l2tpSession...)), unix.ENODEV)
+}
+
+// awaitEnd asks for something until the answer is that it is gone.
+func awaitEnd(ask Op, gone unix.Errno) error {
 	for {
-		if err := Run(get); errors.Is(err, unix.ENODEV) {
+		if err := Run(ask); errors.Is(err, gone) {
 			return nil
 		} else if err != nil {
 			return err

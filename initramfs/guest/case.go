@@ -277,10 +277,9 @@ func (c *C) end() {
 // RCU, and with CONFIG_DEBUG_KOBJECT_RELEASE a device is released up to four
 // seconds late ([machine.settleLimit]). Nothing announces either.
 const (
-	settleTime  = 7 * time.Second        // how long that may take, and
-	settleLooks = 20                     // how often it is looked at least: on a busy host the guest gets little done in a second
-	settleStep  = 5 * time.Millisecond   // between two looks
-	flushStep   = 200 * time.Millisecond // before the first flush of deferred namespaces
+	settleTime = 7 * time.Second        // how long that may take
+	settleStep = 5 * time.Millisecond   // between two looks
+	flushStep  = 200 * time.Millisecond // before the first flush of deferred namespaces
 )
 
 // checkLeft compares what is there now with what was there before.
@@ -347,10 +346,10 @@ func (l leftover) deferred() bool {
 func (c *C) settle() (leftover, error) {
 	begin := time.Now()
 	flush, wait := begin.Add(flushStep), 2*flushStep
-	for looks := 1; ; looks++ {
+	for {
 		began := time.Now()
 		left, err := c.look()
-		if err != nil || left.empty() || looks >= settleLooks && time.Since(begin) > self.settleLimit() {
+		if err != nil || left.empty() || time.Since(begin) > self.settleLimit() {
 			return left, err
 		}
 		if left.deferred() && self.defersNamespaces() && time.Now().After(flush) {

@@ -38,8 +38,9 @@ func sameKernel(runs []*Run) [][]*Run {
 
 // Differ writes the cases whose verdicts differ between runs of the same kernel, and
 // returns how many there are: each is a flaw of the suite, which must say the same of
-// the same kernel, unless it met a known issue that is marked sometimes. Kernels are told
-// apart by what a result says of them: a tree or an image by its name. A run of which there is no second one counts for nothing.
+// the same kernel, unless it met a known issue that is marked sometimes. Kernels are
+// told apart by what a result says of them: a tree or an image by its name. A run of
+// which there is no second one counts for nothing.
 func Differ(w io.Writer, runs []*Run, style Style) (int, error) {
 	p := newPrinter(nil, style)
 	total, compared := 0, 0
