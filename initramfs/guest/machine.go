@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"sync"
@@ -88,9 +89,15 @@ var self *machine
 // Release is the release of the running kernel, as uname -r prints it.
 func Release() string { return self.release }
 
+// garbagePercent is how much the heap may grow before garbage is collected, in percent of
+// what is in use.
+const garbagePercent = 300
+
 // Main is TestMain's guest side: it sets up the machine, runs the tests and
 // returns the process's exit status.
 func Main(m *testing.M, known verdict.Issues) int {
+	// A guest has memory to spare, and an emulated processor to collect garbage with.
+	debug.SetGCPercent(garbagePercent)
 	var err error
 	if self, err = setUp(known); err != nil {
 		fmt.Fprintf(os.Stderr, "set up the guest: %v\n", err)
@@ -171,6 +178,10 @@ func (m *machine) openTracer() error {
 	if m.table.Table, err = kallsyms.Read(kallsyms.Path); err != nil {
 		return err
 	}
+	frames, err := kallsyms.NewIndex(m.table.Table, m.modules.Open)
+	if err != nil {
+		return err
+	}
 	kernel, err := m.lifeKernel()
 	if err != nil {
 		return err
@@ -191,7 +202,7 @@ func (m *machine) openTracer() error {
 			return err
 		}
 	}
-	m.tracer, err = trace.Open(Tracefs, m.symbols, append(probes, fault.RefusalProbe(m.symbols), fault.AskedProbe(m.symbols)))
+	m.tracer, err = trace.Open(Tracefs, m.symbols, append(probes, fault.RefusalProbe(m.symbols), fault.AskedProbe(m.symbols)), frames)
 	if errors.Is(err, trace.ErrAbsent) {
 		return nil
 	}

@@ -15,10 +15,13 @@ import (
 const ModulesStart = 0xffffffffa0000000
 
 // An Index finds functions by address. Reading the kernel's table takes as long as many
-// cases, so it knows a module again that is loaded a second time, wherever it is then.
+// cases. So it knows a module again that is loaded a second time, wherever it is then, and
+// gets to know one from its file.
 type Index struct {
 	read    func() (Table, error)
 	modules func() ([]byte, error)
+	open    func(module string) (*os.File, error)
+	place   func(module, section string) (uint64, error)
 	now     []placed // the modules that there are; nil when that is not known
 	kernel  code
 	drivers map[string]code // of the modules that it met, by name, addresses from their start
@@ -43,12 +46,16 @@ type placed struct {
 	start, size uint64
 }
 
-// NewIndex returns an index of the table of the running kernel.
-func NewIndex() *Index {
-	return &Index{
+// NewIndex returns an index of the table of the running kernel, which was just read. open
+// opens a module's file. Where that cannot be read the table is, once more.
+func NewIndex(t Table, open func(module string) (*os.File, error)) (*Index, error) {
+	x := &Index{
 		read:    func() (Table, error) { return Read(Path) },
 		modules: func() ([]byte, error) { return os.ReadFile("/proc/modules") },
+		open:    open,
+		place:   sectionAddress,
 	}
+	return x, x.learn(t)
 }
 
 // NewIndexOf returns an index of a table that does not change.
@@ -56,6 +63,7 @@ func NewIndexOf(t Table) *Index {
 	return &Index{
 		read:    func() (Table, error) { return t, nil },
 		modules: func() ([]byte, error) { return nil, nil },
+		open:    func(string) (*os.File, error) { return nil, os.ErrNotExist },
 	}
 }
 
@@ -82,7 +90,7 @@ func (x *Index) Frame(address uint64) (string, error) {
 		return number(address), nil
 	}
 	if d, ok := x.drivers[m.name]; !ok || d.size != m.size {
-		if err := x.refresh(); err != nil {
+		if err := x.meet(m); err != nil {
 			return "", err
 		}
 	}
@@ -114,13 +122,28 @@ func (x *Index) list() error {
 	return nil
 }
 
-// refresh reads the table, with the modules that there are now.
-func (x *Index) refresh() error {
-	if err := x.list(); err != nil {
-		return err
+// meet gets to know a module that is there.
+func (x *Index) meet(m placed) error {
+	symbols, err := x.fileSymbols(m)
+	if err != nil || x.drivers == nil {
+		return x.refresh()
 	}
+	x.drivers[m.name] = code{m.size, symbols, map[uint64]string{}}
+	return nil
+}
+
+// refresh reads the table.
+func (x *Index) refresh() error {
 	table, err := x.read()
 	if err != nil {
+		return err
+	}
+	return x.learn(table)
+}
+
+// learn takes what is in the table, with the modules that there are now.
+func (x *Index) learn(table Table) error {
+	if err := x.list(); err != nil {
 		return err
 	}
 	functions := table.functions()

@@ -2,6 +2,7 @@ package kallsyms
 
 import (
 	"errors"
+	"os"
 	"testing"
 )
 
@@ -12,6 +13,7 @@ func TestIndex(t *testing.T) {
 	x := &Index{
 		read:    func() (Table, error) { reads++; return table, nil },
 		modules: func() ([]byte, error) { return []byte(modules), nil },
+		open:    func(string) (*os.File, error) { return nil, os.ErrNotExist },
 	}
 	check := func(address uint64, want string) {
 		t.Helper()

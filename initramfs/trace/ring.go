@@ -29,8 +29,8 @@ type ring struct {
 }
 
 // openRing opens the buffers, which hold events of the probes.
-func openRing(tracefs string, probes []Probe) (*ring, error) {
-	r := &ring{page: make([]byte, os.Getpagesize()), decoder: decoder{formats: map[uint16]format{}, stacked: map[string]bool{}, frames: kallsyms.NewIndex()}}
+func openRing(tracefs string, probes []Probe, frames *kallsyms.Index) (*ring, error) {
+	r := &ring{page: make([]byte, os.Getpagesize()), decoder: decoder{formats: map[uint16]format{}, stacked: map[string]bool{}, frames: frames}}
 	for _, p := range probes {
 		f, err := readFormat(filepath.Join(tracefs, p.events()))
 		if err != nil {

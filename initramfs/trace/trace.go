@@ -56,8 +56,8 @@ type Tracer struct {
 
 // Open sets the probes whose functions are among the symbols of the running
 // kernel. A function that the compiler inlined, or that the kernel does not
-// have, is left out: [Tracer.Has] tells.
-func Open(tracefs string, symbols kallsyms.Symbols, probes []Probe) (*Tracer, error) {
+// have, is left out: [Tracer.Has] tells. frames names what is in recorded stacks.
+func Open(tracefs string, symbols kallsyms.Symbols, probes []Probe, frames *kallsyms.Index) (*Tracer, error) {
 	if _, err := os.Stat(filepath.Join(tracefs, "kprobe_events")); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrAbsent, err)
 	}
@@ -92,7 +92,7 @@ func Open(tracefs string, symbols kallsyms.Symbols, probes []Probe) (*Tracer, er
 		}
 	}
 	var err error
-	t.ring, err = openRing(tracefs, found)
+	t.ring, err = openRing(tracefs, found, frames)
 	return t, err
 }
 
