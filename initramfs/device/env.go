@@ -12,6 +12,7 @@ import (
 type Env struct {
 	Netlink *rtnl.Conn
 	Load    func(module string) error // makes sure that a module is in the kernel
+	Release string                    // of the kernel
 
 	made  map[string]int // what the needs of ways made
 	close []func() error

@@ -77,6 +77,9 @@ var l2tpEth = Way{
 			rtnl.Uint32(l2tpPeerSessionID, 1),
 			rtnl.Uint16(l2tpPwType, l2tpEthernet),
 			rtnl.Attr{Type: l2tpIfname, Text: d.Name})...)
+		if workerEndsSession.Lack(e.Release) != "" {
+			return generic(create), nil
+		}
 		return creatingSession{generic(create)}, nil
 	},
 	Delete: func(e *Env, d Device) (Op, error) {
@@ -84,9 +87,13 @@ var l2tpEth = Way{
 	},
 }
 
-// creatingSession waits for the end of a session whose device was refused: since 6.12
-// a worker deletes it (l2tp_session_delete() in net/l2tp/l2tp_core.c), and until
-// then there cannot be another one with its number.
+// workerEndsSession are the lines on which a worker deletes the session of a refused
+// device (l2tp_session_delete() in net/l2tp/l2tp_core.c). On others the creator does,
+// and may also be refused while the session stays.
+var workerEndsSession = Lines{From: "6.12"}
+
+// creatingSession waits for the end of a session whose device was refused: until then
+// there cannot be another one with its number.
 type creatingSession struct{ *genlOp }
 
 func (o creatingSession) Result(err error) error {

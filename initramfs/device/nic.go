@@ -2,7 +2,6 @@ package device
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 )
 
@@ -83,22 +82,6 @@ func (c Card) pci() string { return fmt.Sprintf("0000:00:%02x.0", c.Slot) }
 // driven is the way to create the card's net device: the driver is bound to it.
 func (c Card) driven(driver, given string, libraries ...string) Way {
 	return bound("pci", driver, c.pci(), given).with(idle("pci", driver, libraries...)...)
-}
-
-// virtio is the same for a card that is a device on the virtio bus, which the
-// driver virtio-pci, built in, makes of it.
-func (c Card) virtio() Way {
-	pattern := filepath.Join(busFolder, "pci", "devices", c.pci(), "virtio*")
-	return boundTo("virtio", "virtio_net", func() (string, error) {
-		found, err := filepath.Glob(pattern)
-		if err == nil && len(found) != 1 {
-			err = fmt.Errorf("%d files match %s", len(found), pattern)
-		}
-		if err != nil {
-			return "", err
-		}
-		return filepath.Base(found[0]), nil
-	}, "eth0").with(idle("virtio", "virtio_net", "failover", "net_failover")...).forXDP()
 }
 
 // card is the kind of a card's driver. It is a module, which is loaded for a case

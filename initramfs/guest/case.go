@@ -138,7 +138,7 @@ func (c *C) run(provoke func(c *C)) {
 		}
 	}
 	c.checkTracer()
-	c.Env.Netlink, c.Env.Load = self.netlink, self.load
+	c.Env.Netlink, c.Env.Load, c.Env.Release = self.netlink, self.load, self.release
 	if err := c.begin(); err != nil {
 		c.Blind(verdict.Remains, err.Error())
 		return
