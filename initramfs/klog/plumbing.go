@@ -34,8 +34,8 @@ var plumbingNames = []string{
 	"sched_show_task", "wq_watchdog_timer_fn", "show_one_worker_pool", "show_cpu_pool*", "schedule_preempt_disabled", "lockdep_rcu_suspicious", "mark_lock", "mark_lock_irq", "lock_is_held_type",
 	// a processor that waits: arch/x86/lib/delay.c
 	"delay_*", "__delay", "__udelay", "__ndelay", "__const_udelay",
-	// fault injection: lib/fault-inject.c, mm/failslab.c, mm/fail_page_alloc.c
-	"fail_dump", "should_fail", "should_fail_ex", "should_failslab", "__should_failslab", "should_fail_alloc_page", "__should_fail_alloc_page",
+	// fault injection: lib/fault-inject.c, lib/ratelimit.c, mm/failslab.c, mm/fail_page_alloc.c
+	"fail_dump", "___ratelimit", "should_fail", "should_fail_ex", "should_failslab", "__should_failslab", "should_fail_alloc_page", "__should_fail_alloc_page",
 	// allocators: mm/{slub,slab_common,util,percpu,page_alloc,mempolicy,vmalloc,kmemleak}.c
 	"kmalloc*", "__kmalloc*", "__do_kmalloc*", "kzalloc*", "kcalloc*", "kmem_cache_alloc*", "__kmem_cache_alloc*", "kmem_cache_zalloc*",
 	"__slab_alloc*", "___slab_alloc", "slab_alloc*", "slab_pre_alloc_hook", "slab_post_alloc_hook", "new_slab", "allocate_slab", "alloc_slab_page*",

@@ -33,6 +33,7 @@ var places = []struct{ dir, what string }{
 	{"/proc/net/dev_snmp6", "IPv6 statistics (snmp6_register_dev)"},
 	{"/proc/net/bonding", "bond in procfs (bond_create_proc_entry)"},
 	{"/sys/kernel/debug/bonding", "bond in debugfs (bond_debug_register)"},
+	{"/sys/kernel/debug/netdevsim", "simulated device in debugfs (nsim_dev_debugfs_init)"},
 	{"/sys/kernel/debug/caif_serial", caifThing},
 	{"/sys/kernel/debug/ref_tracker", trackerThing},
 }
