@@ -37,6 +37,8 @@ type Issue struct {
 	Kernels List `toml:"kernels"`
 	// Sometimes says that it is a race: its absence means nothing.
 	Sometimes bool `toml:"sometimes"`
+	// Spoils says that it leaves something by which later cases in the same guest fail.
+	Spoils bool `toml:"spoils"`
 	// Reason says why it is there and tolerated, Evidence how that was seen.
 	Reason   string `toml:"reason"`
 	Evidence string `toml:"evidence"`
@@ -96,11 +98,11 @@ func (issues Issues) Explain(release string, c *Case) {
 	}
 }
 
-// Deadly reports whether an issue of the kernel release is that a case like c kills
-// the kernel.
-func (issues Issues) Deadly(release string, c *Case) bool {
+// Alone reports whether a case like c is for a guest of its own: an issue of the kernel
+// release is that it kills the kernel, or leaves what others fail by.
+func (issues Issues) Alone(release string, c *Case) bool {
 	return slices.ContainsFunc(issues, func(i Issue) bool {
-		return i.Oracle == Guest && i.covers(c) && i.in(release) &&
+		return (i.Oracle == Guest || i.Spoils) && i.covers(c) && i.in(release) &&
 			(len(i.Triggers) == 0 || slices.Contains(i.Triggers, c.Trigger))
 	})
 }

@@ -106,7 +106,7 @@ func TestExplainExits(t *testing.T) {
 	}
 }
 
-func TestDeadly(t *testing.T) {
+func TestAlone(t *testing.T) {
 	issues := load(t, issueText(map[string]string{
 		"oracle": "oracle = \"guest\"", "extra": "exits = [\"E8\"]\ntriggers = [\"name\"]\n"}))
 	tests := []struct {
@@ -121,18 +121,21 @@ func TestDeadly(t *testing.T) {
 		{"5.10.262", Case{Kind: "bridge", Exit: "E8", Trigger: "name"}, false},
 	}
 	for _, tt := range tests {
-		if got := issues.Deadly(tt.release, &tt.c); got != tt.want {
-			t.Errorf("on %s, %+v is deadly: %v, want %v", tt.release, tt.c, got, tt.want)
+		if got := issues.Alone(tt.release, &tt.c); got != tt.want {
+			t.Errorf("on %s, %+v is alone: %v, want %v", tt.release, tt.c, got, tt.want)
 		}
 	}
 	named := load(t, issueText(map[string]string{"oracle": "oracle = \"guest\"", "extra": "cases = '/bridge,ioctl'\n"}))
 	for name, want := range map[string]bool{"TestA/bridge,ioctl/E8": true, "TestA/bridge/E8": false} {
-		if got := named.Deadly("6.12.117", &Case{Name: name, Kind: "bridge"}); got != want {
-			t.Errorf("%s is deadly: %v, want %v", name, got, want)
+		if got := named.Alone("6.12.117", &Case{Name: name, Kind: "bridge"}); got != want {
+			t.Errorf("%s is alone: %v, want %v", name, got, want)
 		}
 	}
-	if leaks := load(t, issueText(nil)); leaks.Deadly("6.12.117", &Case{Kind: "bridge"}) {
-		t.Error("a leak is deadly")
+	if leaks := load(t, issueText(nil)); leaks.Alone("6.12.117", &Case{Kind: "bridge"}) {
+		t.Error("a leak is alone")
+	}
+	if spoils := load(t, issueText(map[string]string{"extra": "spoils = true\n"})); !spoils.Alone("6.12.117", &Case{Kind: "bridge"}) {
+		t.Error("what spoils its guest is not alone")
 	}
 }
 

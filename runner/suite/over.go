@@ -235,7 +235,7 @@ func (s *session) died(g *guest) {
 		switch {
 		case w.verdict != nil && w.verdict.Verdict == verdict.Fail:
 			s.finish(w, *w.verdict, s.elapsed(w), "guest: "+title) // no repetition unsees it
-		case (w.state != running || w.verdict != nil) && !w.deadly:
+		case (w.state != running || w.verdict != nil) && !w.alone:
 			s.lose(w)
 		case g.garbage:
 			s.unknown(w, g.killed)

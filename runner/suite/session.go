@@ -168,17 +168,17 @@ func (s *session) schedule() {
 }
 
 // waiting returns what the next guest that takes nothing else is for: a case that
-// kills its guest, alone, or, one guest at a time, all that are to be run again.
+// is for a guest of its own, or, one guest at a time, all that are to be run again.
 func (s *session) waiting() map[string]*work {
 	given := func(w *work) bool {
 		return slices.ContainsFunc(s.guests, func(g *guest) bool { return g.only[w.name] != nil })
 	}
 	again := map[string]*work{}
 	for _, w := range s.round.in(pending) {
-		if w.deadly && !given(w) {
+		if w.alone && !given(w) {
 			return map[string]*work{w.name: w}
 		}
-		if !w.deadly {
+		if !w.alone {
 			again[w.name] = w
 		}
 	}
@@ -191,7 +191,7 @@ func (s *session) waiting() map[string]*work {
 // repeats reports whether the guest is for cases of others that died.
 func (g *guest) repeats() bool {
 	for _, w := range g.only {
-		return !w.deadly
+		return !w.alone
 	}
 	return false
 }

@@ -69,7 +69,7 @@ func (s *session) claim(g *guest, m wire.Message) error {
 		return fmt.Errorf("a second claim of %s", m.Test)
 	}
 	w.describe(m.Case)
-	w.deadly = s.config.Issues.Deadly(s.release, &w.about) && !skips(m.Case)
+	w.alone = s.config.Issues.Alone(s.release, &w.about) && !skips(m.Case)
 	granted := s.grants(g, w)
 	if granted {
 		w.take(g)
@@ -86,14 +86,15 @@ func (s *session) claim(g *guest, m wire.Message) error {
 func skips(about *verdict.Case) bool { return about != nil && about.Verdict == verdict.Skip }
 
 // grants decides whether the guest may run the case. One that kills its guest
-// would take the cases along that wait for the scan, so it gets one of its own.
+// would take the cases along that wait for the scan, and one that spoils it has later
+// ones fail, so either gets one of its own.
 func (s *session) grants(g *guest, w *work) bool {
 	switch {
 	case g.unfit != "" || g.killed != "" || s.stopped != "":
 		return false
 	case g.only != nil:
 		return w.state == pending && g.only[w.name] != nil
-	case w.state == unclaimed && w.deadly:
+	case w.state == unclaimed && w.alone:
 		w.state = pending
 		return false
 	}

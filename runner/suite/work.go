@@ -19,7 +19,7 @@ type work struct {
 	since    time.Time // when it was granted
 	step, of int       // of its progress
 	lost     int       // how often a guest left it without a verdict
-	deadly   bool      // a known issue says that it kills its guest
+	alone    bool      // a known issue says that it is for a guest of its own
 	verdict  *verdict.Case
 	end      *gotest.Event
 }
@@ -31,7 +31,7 @@ const (
 	unclaimed state = iota // asked for, and not granted yet
 	running                // its provocation is not over
 	settled                // it waits for its verdict
-	pending                // to be run by a guest for it: its guest died, or it is deadly
+	pending                // to be run by a guest for it: its guest died, or it is alone
 	over                   // it has its entry in the result
 )
 
