@@ -104,10 +104,11 @@ type decoder struct {
 	stacks  map[string]Event // the stacks that it has met, by their addresses as recorded
 	gone    int64            // how many modules had left then
 	events  []Event
+	bare    []int // which of the events are without their stack
 }
 
 func (d *decoder) begin() {
-	d.events = nil
+	d.events, d.bare = nil, d.bare[:0]
 	if n := module.Gone(); n != d.gone || d.stacks == nil {
 		d.gone, d.stacks = n, map[string]Event{}
 		d.frames.Recheck()
@@ -136,6 +137,9 @@ func (d *decoder) record(ns uint64, record []byte) error {
 		return nil // an event that somebody else enabled
 	}
 	args, err := f.args(record)
+	if d.stacked[f.event] {
+		d.bare = append(d.bare, len(d.events))
+	}
 	d.events = append(d.events, Event{PID: pid, Time: time.Duration(ns), Name: f.event, Args: args})
 	return err
 }
@@ -156,11 +160,12 @@ func (d *decoder) addStack(pid int, record []byte) error {
 	}
 	n := int(binary.NativeEndian.Uint32(record[stackSize:]))
 	frames := record[stackFrames:]
-	for i := range slices.Backward(d.events) {
-		e := &d.events[i]
-		if e.PID != pid || e.Stack != nil || !d.stacked[e.Name] {
+	for i, at := range slices.Backward(d.bare) {
+		e := &d.events[at]
+		if e.PID != pid {
 			continue
 		}
+		d.bare = slices.Delete(d.bare, i, i+1)
 		named, err := d.named(frames[:min(n*frameSize, len(frames))])
 		e.Stack, e.Frames = named.Stack, named.Frames
 		return err
