@@ -88,8 +88,8 @@ var l2tpEth = Way{
 }
 
 // workerEndsSession are the lines on which a worker deletes the session of a refused
-// device (l2tp_session_delete() in net/l2tp/l2tp_core.c). On others the creator does,
-// and may also be refused while the session stays.
+// device (l2tp_session_delete() in net/l2tp/l2tp_core.c). On others the creator
+// does; on 5.10 it may also be refused while the session stays.
 var workerEndsSession = Lines{From: "6.12"}
 
 // creatingSession waits for the end of a session whose device was refused: until then

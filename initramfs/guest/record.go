@@ -115,6 +115,29 @@ func (r *record) at(t time.Duration) mark {
 	return r.marks[i]
 }
 
+// refused returns the call stack of the allocation that was refused when a device was made
+// or, where none was, the only one until its last step; nil if that is not known. A gadget's
+// device comes with its folder in configfs, before the operation that is swept.
+func (r *record) refused(begin, end time.Duration) []string {
+	if m := r.at(begin); m.refused != nil {
+		return m.refused
+	}
+	var stack []string
+	for _, m := range r.marks {
+		if m.until < begin {
+			continue
+		}
+		if m.refused != nil && stack != nil {
+			return nil
+		}
+		stack = append(stack, m.refused...)
+		if m.until >= end {
+			break
+		}
+	}
+	return stack
+}
+
 // blame says what the injection refused whose events were added last.
 func (r *record) blame(injection int, refused []string) {
 	if n := len(r.marks); n > 0 && r.marks[n-1].injection == injection {
@@ -130,8 +153,9 @@ func (c *C) checkLife() {
 	}
 	c.judge(c.record.life.Devices())
 	for _, d := range c.record.life.Alive() {
-		m := c.record.at(d.Steps[0].Time)
-		c.findAt(m.injection, verdict.Live, liveTitle(d), liveDetail(d, m.refused))
+		begin := d.Steps[0].Time
+		refused := c.record.refused(begin, d.Steps[len(d.Steps)-1].Time)
+		c.findAt(c.record.at(begin).injection, verdict.Live, liveTitle(d), liveDetail(d, refused))
 	}
 }
 

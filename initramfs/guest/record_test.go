@@ -51,3 +51,32 @@ func TestMarks(t *testing.T) {
 		}
 	}
 }
+
+// TestRefused asks what was refused to a device: as it was made, or else the only time
+// while it was there.
+func TestRefused(t *testing.T) {
+	var r record
+	for i, refused := range [][]string{nil, {"first"}, nil, {"second"}, nil} {
+		r.add([]trace.Event{{Name: "free", Time: time.Duration(10 * (i + 1))}}, i)
+		if refused != nil {
+			r.blame(i, refused)
+		}
+	}
+	for _, tt := range []struct {
+		begin, end time.Duration
+		want       []string
+	}{
+		{15, 15, []string{"first"}},
+		{15, 35, []string{"first"}}, // as it was made
+		{5, 15, []string{"first"}},
+		{5, 25, []string{"first"}},
+		{25, 45, []string{"second"}},
+		{5, 8, nil},
+		{5, 35, nil}, // either
+		{45, 45, nil},
+	} {
+		if diff := cmp.Diff(tt.want, r.refused(tt.begin, tt.end)); diff != "" {
+			t.Errorf("from %d to %d (-want +got):\n%s", tt.begin, tt.end, diff)
+		}
+	}
+}
