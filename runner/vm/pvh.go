@@ -8,16 +8,54 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// vmlinux returns the uncompressed kernel that the bzImage at path holds, in
+// kernels are those that were unpacked, for as long as this process runs: each guest of
+// a run starts the same one, and to unpack it takes a processor half a second.
+var kernels = struct {
+	sync.Mutex
+	unpacked map[imageFile]*os.File // nil for what is to be started as it is
+}{unpacked: map[imageFile]*os.File{}}
+
+// imageFile is a file as it was at one time.
+type imageFile struct {
+	path  string
+	size  int64
+	mtime time.Time
+}
+
+// vmlinux returns what unpack returns for the bzImage at path. The caller closes it.
+func vmlinux(path string) (*os.File, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	kernels.Lock()
+	defer kernels.Unlock()
+	image := imageFile{path, info.Size(), info.ModTime()}
+	kernel, ok := kernels.unpacked[image]
+	if !ok {
+		if kernel, err = unpack(path); err != nil {
+			return nil, err
+		}
+		kernels.unpacked[image] = kernel
+	}
+	if kernel == nil {
+		return nil, nil
+	}
+	return os.Open(fmt.Sprintf("/proc/self/fd/%d", kernel.Fd()))
+}
+
+// unpack returns the uncompressed kernel that the bzImage at path holds, in
 // memory, if QEMU can start it: it then takes a second less to boot under TCG
 // than the bzImage, which first unpacks itself. It is nil for an image that is
 // to be started as it is: not a bzImage, not compressed by gzip
 // (CONFIG_KERNEL_GZIP), without the entry that CONFIG_PVH gives it, or with KASAN.
-func vmlinux(path string) (*os.File, error) {
+func unpack(path string) (*os.File, error) {
 	image, err := os.Open(path)
 	if err != nil {
 		return nil, err

@@ -5,8 +5,10 @@ import (
 	"compress/gzip"
 	"debug/elf"
 	"encoding/binary"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -130,6 +132,37 @@ func TestVmlinuxEntry(t *testing.T) {
 		if f != nil {
 			f.Close()
 		}
+	}
+}
+
+// An image is unpacked once, and again when another one is in its place. Each caller
+// has a file of its own.
+func TestVmlinuxOnce(t *testing.T) {
+	pvh := note("Xen", pvhNote, "entry")
+	path := bzImage(t, elfKernel(t, pvh, "one"))
+	read := func() string {
+		t.Helper()
+		f, err := vmlinux(path)
+		if err != nil || f == nil {
+			t.Fatal(f, err)
+		}
+		defer f.Close()
+		content, err := io.ReadAll(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(content)
+	}
+	for range 2 {
+		if got := read(); !strings.HasSuffix(got, "one") {
+			t.Errorf("read %q", got)
+		}
+	}
+	if err := os.Rename(bzImage(t, elfKernel(t, pvh, "another")), path); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(); !strings.HasSuffix(got, "another") {
+		t.Errorf("read %q of a new image", got)
 	}
 }
 
