@@ -216,17 +216,17 @@ func (s *session) wantsMore() bool {
 		}
 	}
 	if fit == 0 {
-		return !s.round.enumerated || len(s.round.in(unclaimed)) > 0
+		return !s.round.enumerated || s.round.count(unclaimed) > 0
 	}
 	if s.round.enumerated {
-		return len(s.round.in(unclaimed)) >= manyCases
+		return s.round.count(unclaimed) >= manyCases
 	}
 	return !s.plan.narrow || len(s.round.works) > 1
 }
 
 // dismiss kills the guests that never had a case and for which none is left.
 func (s *session) dismiss() {
-	if !s.round.enumerated || len(s.round.in(unclaimed)) > 0 {
+	if !s.round.enumerated || s.round.count(unclaimed) > 0 {
 		return
 	}
 	for _, g := range s.guests {
@@ -275,7 +275,7 @@ func (s *session) closeRound(i int) {
 		}
 		s.unknown(w, "its guest died before its verdict, and it was not run again: "+why)
 	}
-	missing := !s.round.enumerated || len(s.round.in(unclaimed)) > 0 || i+1 < s.plan.count
+	missing := !s.round.enumerated || s.round.count(unclaimed) > 0 || i+1 < s.plan.count
 	if s.stopped != "" && !s.killedAll && missing {
 		s.note(s.stopped)
 	}

@@ -62,6 +62,17 @@ func (r *round) in(st state) (works []*work) {
 	return works
 }
 
+// count is how many cases are in a state.
+func (r *round) count(st state) int {
+	n := 0
+	for _, w := range r.order {
+		if w.state == st {
+			n++
+		}
+	}
+	return n
+}
+
 // describe notes what a claim tells of the case, which may be nothing.
 func (w *work) describe(about *verdict.Case) {
 	if about != nil {
