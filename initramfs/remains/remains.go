@@ -97,7 +97,7 @@ func rank(c Change) int {
 }
 
 func (s Snapshot) links(conn *rtnl.Conn) error {
-	links, err := conn.Links()
+	links, err := conn.Links(rtnl.SkipStats)
 	if err != nil {
 		return err
 	}
@@ -109,18 +109,31 @@ func (s Snapshot) links(conn *rtnl.Conn) error {
 
 func (s Snapshot) files() error {
 	for _, p := range places {
-		entries, err := os.ReadDir(p.dir)
+		names, err := entries(p.dir)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		for _, e := range entries {
-			s.add(p.what, filepath.Join(p.dir, trackerName.ReplaceAllString(e.Name(), "@")), 1)
+		for _, name := range names {
+			if p.what == trackerThing {
+				name = trackerName.ReplaceAllString(name, "@")
+			}
+			s.add(p.what, p.dir+"/"+name, 1)
 		}
 	}
 	return nil
+}
+
+// entries are the names in dir, in no order.
+func entries(dir string) ([]string, error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.Readdirnames(-1)
 }
 
 // trackerName matches the address in a ref_tracker file's name, which differs
@@ -140,13 +153,13 @@ const unnamed = "kthreadd"
 // there are a hundred, and reading them is what a snapshot would spend its time
 // with.
 func (v *Viewer) countThreads(s Snapshot) error {
-	entries, err := os.ReadDir("/proc")
+	names, err := entries("/proc")
 	if err != nil {
 		return err
 	}
 	alive := make(map[int]string, len(v.threads))
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
+	for _, n := range names {
+		pid, err := strconv.Atoi(n)
 		if err != nil {
 			continue
 		}

@@ -84,11 +84,18 @@ func parseLink(typ uint16, body []byte) Notice {
 	return n
 }
 
+// rtextFilterSkipStats is RTEXT_FILTER_SKIP_STATS of include/uapi/linux/rtnetlink.h.
+const rtextFilterSkipStats = 1 << 3
+
+// SkipStats leaves the statistics of the devices, which are most of a dump, out of
+// [Conn.Links].
+var SkipStats = Uint32(unix.IFLA_EXT_MASK, rtextFilterSkipStats)
+
 // Links lists the devices of the socket's namespace (RTM_GETLINK).
-func (c *Conn) Links() ([]Notice, error) {
-	req, err := Link{}.request(unix.RTM_GETLINK, netlink.Dump)
+func (c *Conn) Links(filter ...Attr) ([]Notice, error) {
+	req, err := NewRequest(unix.RTM_GETLINK, netlink.Dump, Link{}.ifinfomsg(), filter)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("list links: %w", err)
 	}
 	if err := c.Send(req); err != nil {
 		return nil, fmt.Errorf("list links: %w", err)
