@@ -31,7 +31,7 @@ var (
 
 // sources are the folders of this module, below its root, that the supervisor
 // is compiled from.
-var sources = []string{"initramfs/cmd/uinit", "initramfs/verdict", "initramfs/wire"}
+var sources = []string{"initramfs/cmd/init", "initramfs/verdict", "initramfs/wire"}
 
 // buildOpts are gobusybox's. It always passes -a, which has the compiler
 // forget all that it compiled before; a later -a=false wins.
@@ -130,9 +130,7 @@ func compile(ctx context.Context, root, out string) error {
 	}
 }
 
-// create has mkuimage build the base. There is no /bin/uinit beside
-// /bbin/uinit, nor a default shell: u-root's init would run them, one after
-// the other, in a guest whose supervisor has died.
+// create has mkuimage build the base.
 func create(root, tmp, out string) error {
 	var said bytes.Buffer
 	log := llog.New(slog.LevelWarn, func(format string, args ...any) { fmt.Fprintf(&said, format+"\n", args...) })

@@ -2,15 +2,15 @@ package image
 
 import "path"
 
-// uroot holds the commands of u-root that go into the image: its init, and
-// enough to look around in a guest by hand.
+// uroot holds the commands of u-root that go into the image, enough to look around in a
+// guest by hand.
 var uroot = []string{
-	"cat", "cp", "dmesg", "echo", "find", "free", "gosh", "grep", "head", "init", "insmod", "ip", "kill",
+	"cat", "cp", "dmesg", "echo", "find", "free", "gosh", "grep", "head", "insmod", "ip", "kill",
 	"ls", "lsmod", "mkdir", "mount", "ps", "rm", "rmmod", "sleep", "tail", "umount", "uname", "unshare",
 }
 
-// supervisor is the command that u-root's init starts.
-const supervisor = module + "/initramfs/cmd/uinit"
+// supervisor is the command that the kernel starts.
+const supervisor = module + "/initramfs/cmd/init"
 
 // commands are the import paths of everything in the busybox.
 func commands() []string {

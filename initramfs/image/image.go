@@ -1,16 +1,16 @@
 // Package image builds the initramfs of the guests.
 //
 // An image is two cpio archives one behind the other, which the kernel
-// unpacks in turn (init/initramfs.c). The first is the base: u-root's init, a
-// busybox of u-root's commands and the supervisor (initramfs/cmd/uinit), built
-// by mkuimage with the go command. It takes seconds to build and changes
+// unpacks in turn (init/initramfs.c). The first is the base: a busybox of the
+// supervisor (initramfs/cmd/init) and of u-root's commands, built by mkuimage with
+// the go command. It takes seconds to build and changes
 // rarely. The second holds what changes: the test binary and the kernel's
 // modules. Both are cached by their content.
 //
 // In the guest:
 //
-//	/init, /bbin/...               u-root
-//	/bbin/uinit                    the supervisor
+//	/init                          the supervisor
+//	/bbin/...                      u-root's commands
 //	/teardown/tests.test           the test binary
 //	/teardown/config-asked         the configuration that was asked for
 //	/lib/modules/<release>/...     the modules

@@ -251,14 +251,9 @@ func TestBase(t *testing.T) {
 		t.Errorf("built %d times: %v", built.Load(), paths)
 	}
 	files := unpack(t, paths[0])
-	for _, name := range []string{"init", "bbin/uinit", "bbin/gosh", "dev/console"} {
+	for _, name := range []string{"init", "bbin/init", "bbin/gosh", "dev/console"} {
 		if _, ok := files[name]; !ok {
 			t.Errorf("no %s", name)
-		}
-	}
-	for _, name := range []string{"inito", "bin/uinit", "bin/sh", "bin/defaultsh"} {
-		if _, ok := files[name]; ok {
-			t.Errorf("%s: init would run it when the supervisor is gone", name)
 		}
 	}
 }

@@ -1,4 +1,9 @@
-// Command uinit is the guest's supervisor, which u-root's init starts.
+// Command init is the guest's first process. It makes the root file system as u-root's
+// init does, by the same package, and then supervises.
+//
+// u-root's own init, with the supervisor as its child, would keep /dev/kmsg open, and Go
+// polls what it has open: each line of the kernel's log would wake the process, and each
+// change of the address space empties what an emulated processor has translated.
 //
 // It says hello to the host, is told what to run, runs the test binary with
 // its output on one virtio port and its case messages on another, reports how
@@ -7,8 +12,7 @@
 //
 // It never waits for something that may not come: whatever goes wrong ends in
 // one line on the console and a reboot, and the host sees its ports close
-// without an Exit. Should it die itself, init has nothing else to run, ends,
-// and the kernel panics.
+// without an Exit. Should it die itself, the kernel panics.
 package main
 
 import (
@@ -20,6 +24,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/u-root/u-root/pkg/libinit"
+	"github.com/u-root/u-root/pkg/ulog"
 	"golang.org/x/sys/unix"
 
 	"netdev.test/teardown/initramfs/wire"
@@ -27,6 +33,9 @@ import (
 
 func main() {
 	uptime, err := bootTime()
+	if err == nil {
+		err = prepare()
+	}
 	if err == nil {
 		err = supervise(uptime)
 	}
@@ -37,8 +46,27 @@ func main() {
 	// No poweroff: that takes ACPI, and without it QEMU would stay.
 	if err := unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART); err != nil {
 		complain(fmt.Errorf("reboot: %w", err))
-		os.Exit(1) // init follows, and the kernel panics
+		os.Exit(1) // the kernel panics
 	}
+}
+
+// prepare does what u-root's init does before it runs anything.
+func prepare() error {
+	libinit.SetEnv()
+	libinit.CreateRootfs()
+	libinit.NetInit()
+	// The serial line is slow, and the test binary reads the log elsewhere.
+	if err := ulog.KernelLog.SetConsoleLogLevel(ulog.KLogNotice); err != nil {
+		return err
+	}
+	if ulog.KernelLog.File == nil {
+		return nil
+	}
+	if err := ulog.KernelLog.Close(); err != nil {
+		return fmt.Errorf("close the kernel's log: %w", err)
+	}
+	ulog.KernelLog.File = nil
+	return nil
 }
 
 // complain writes err to the console as one line.

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mounts are what u-root's init does not mount. A kernel may lack any of
+// mounts are what libinit does not mount. A kernel may lack any of
 // them; what needs one says so itself.
 var mounts = []struct{ fstype, target string }{
 	{"debugfs", "/sys/kernel/debug"},
