@@ -37,7 +37,7 @@ func (t *target) flags(c *cobra.Command) {
 	f.StringVar(&t.image, "image", "", "a finished kernel: a bzImage in `FILE`")
 	f.StringVar(&t.modules, "modules", "", "with --image: `DIR` that holds lib/modules/RELEASE")
 	f.StringSliceVar(&t.profiles, "profile", nil, "`NAME`s of configurations: "+profileNames()+", or "+kconfigs.AllProfiles+" of them (default: "+usualProfile()+")")
-	f.StringSliceVar(&t.kinds, "kinds", nil, "a small kernel with the drivers of these `KINDS` of devices: names of kinds, or of families: "+strings.Join(families(), ", ")+" (default: all)")
+	f.StringSliceVar(&t.kinds, "kinds", nil, "a small kernel with the drivers of these `KINDS` of devices: names of kinds, or of families: "+strings.Join(families(), ", ")+"; those of "+basic+" are always in it (default: all)")
 	f.StringSliceVar(&t.fragments, "fragment", nil, "configuration fragment in `FILE`, merged last")
 	f.BoolVar(&t.update, "update", false, "look for a newer source of the line even if one is in the cache")
 	completeList(c, "kernel", names(kconfigs.Lines, func(l kconfigs.Line) string { return l.Name }))
@@ -74,11 +74,18 @@ func lineNames() string {
 // families lists the families of kinds.
 func families() []string { return names(kconfigs.Families, func(f string) string { return f }) }
 
+// basic is the family that no kernel goes without: what shows that the oracles see is
+// planted with a dummy, and a dummy has the name or the index that is taken.
+const basic = "basic"
+
 // familiesOf returns the families of the kinds, which may be given as families
-// themselves. It is none for all.
+// themselves, and the basic one. It is none for all.
 func familiesOf(kinds []string) ([]string, error) {
+	if len(kinds) == 0 {
+		return nil, nil
+	}
 	all := families()
-	var of []string
+	of := []string{basic}
 	for _, name := range kinds {
 		family := name
 		if k, ok := device.ByName(name); ok {

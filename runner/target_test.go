@@ -51,6 +51,27 @@ func TestRequests(t *testing.T) {
 	}
 }
 
+func TestFamiliesOf(t *testing.T) {
+	for _, tt := range []struct {
+		kinds []string
+		want  []string
+		err   string
+	}{
+		{nil, nil, ""},
+		{[]string{"bond"}, []string{"basic"}, ""},
+		{[]string{"usb", "vxlan", "wireguard"}, []string{"basic", "tunnel", "usb"}, ""},
+		{[]string{"toaster"}, nil, `no kind, and no family of kinds "toaster": choose among basic, `},
+	} {
+		got, err := familiesOf(tt.kinds)
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("familiesOf(%q) (-want +got):\n%s", tt.kinds, diff)
+		}
+		if (err != nil) != (tt.err != "") || err != nil && !strings.HasPrefix(err.Error(), tt.err) {
+			t.Errorf("familiesOf(%q): %v, want %q", tt.kinds, err, tt.err)
+		}
+	}
+}
+
 // TestNoRun: a kernel that could not be had is seen by "report", and proves
 // nothing.
 func TestNoRun(t *testing.T) {
