@@ -136,33 +136,40 @@ func TestVmlinuxEntry(t *testing.T) {
 }
 
 // An image is unpacked once, and again when another one is in its place. Each caller
-// has a file of its own.
+// has a file of its own, to read from the beginning.
 func TestVmlinuxOnce(t *testing.T) {
 	pvh := note("Xen", pvhNote, "entry")
 	path := bzImage(t, elfKernel(t, pvh, "one"))
-	read := func() string {
+	read := func() (os.FileInfo, string) {
 		t.Helper()
 		f, err := vmlinux(path)
 		if err != nil || f == nil {
 			t.Fatal(f, err)
 		}
 		defer f.Close()
+		info, err := f.Stat()
+		if err != nil {
+			t.Fatal(err)
+		}
 		content, err := io.ReadAll(f)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return string(content)
+		return info, string(content)
 	}
-	for range 2 {
-		if got := read(); !strings.HasSuffix(got, "one") {
-			t.Errorf("read %q", got)
-		}
+	first, _ := read()
+	again, content := read()
+	if !os.SameFile(first, again) {
+		t.Error("unpacked twice")
+	}
+	if !strings.HasSuffix(content, "one") {
+		t.Errorf("read %q the second time", content)
 	}
 	if err := os.Rename(bzImage(t, elfKernel(t, pvh, "another")), path); err != nil {
 		t.Fatal(err)
 	}
-	if got := read(); !strings.HasSuffix(got, "another") {
-		t.Errorf("read %q of a new image", got)
+	if _, content := read(); !strings.HasSuffix(content, "another") {
+		t.Errorf("read %q of a new image", content)
 	}
 }
 

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mounts are what libinit does not mount. A kernel may lack any of
-// them; what needs one says so itself.
+// mounts are what libinit does not mount, and debugfs, of which it does not say whether
+// that failed. A kernel may lack any of them; what needs one says so itself.
 var mounts = []struct{ fstype, target string }{
 	{"debugfs", "/sys/kernel/debug"},
 	{"tracefs", "/sys/kernel/tracing"},
