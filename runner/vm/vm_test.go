@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -58,13 +59,23 @@ func children() []string {
 	return pids
 }
 
+// hung is the time after which a machine of a test does not end by itself any more.
+const hung = 5 * time.Minute
+
 func start(t *testing.T, c Config) *VM {
 	t.Helper()
 	vm, err := Start(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { end(vm) })
+	deadline := time.AfterFunc(hung, func() {
+		t.Errorf("the machine still runs after %v", hung)
+		vm.Kill()
+	})
+	t.Cleanup(func() {
+		deadline.Stop()
+		end(vm)
+	})
 	return vm
 }
 
