@@ -180,11 +180,17 @@ func machine(c Config) []string {
 	if accel == "" {
 		accel = TCG
 	}
+	// Four levels of page tables: with five, KASAN takes an interrupt for a wild
+	// access that comes while identify_cpu() (arch/x86/kernel/cpu/common.c) has
+	// forgotten for a moment what the processor can do, and the guest never boots.
+	cpu := "max,la57=off"
+	if accel == TCG {
+		// An emulated string instruction takes a turn for each element: the kernel is to
+		// choose loops of plain moves (arch/x86/lib/memset_64.S, clear_page_64.S).
+		cpu += ",erms=off"
+	}
 	return append([]string{
-		// Four levels of page tables: with five, KASAN takes an interrupt for a wild
-		// access that comes while identify_cpu() (arch/x86/kernel/cpu/common.c) has
-		// forgotten for a moment what the processor can do, and the guest never boots.
-		"-M", "pc", "-cpu", "max,la57=off", "-accel", string(accel),
+		"-M", "pc", "-cpu", cpu, "-accel", string(accel),
 		"-m", fmt.Sprintf("%dM", mem), "-smp", fmt.Sprint(cpus),
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
 	}, c.Args...)
