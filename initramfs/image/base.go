@@ -168,7 +168,7 @@ func moduleRoot() (string, error) {
 	}
 	for {
 		data, err := os.ReadFile(filepath.Join(dir, "go.mod"))
-		if err == nil && modfile.ModulePath(data) == module {
+		if err == nil && modfile.ModulePath(data) == goModule {
 			return dir, nil
 		}
 		if err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -10,7 +10,7 @@ var uroot = []string{
 }
 
 // supervisor is the command that the kernel starts.
-const supervisor = module + "/initramfs/cmd/init"
+const supervisor = goModule + "/initramfs/cmd/init"
 
 // commands are the import paths of everything in the busybox.
 func commands() []string {

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/u-root/mkuimage/ldd"
+
+	"netdev.test/teardown/initramfs/module"
 )
 
 // file is a regular file in the image.
@@ -79,7 +81,7 @@ func lines(s []string) string {
 	return strings.Join(s, "\n") + "\n"
 }
 
-// modules lists the modules under dir.
+// modules lists the modules under dir, and what says which of them builds on which.
 func modules(dir string) ([]file, error) {
 	if dir == "" {
 		return nil, nil
@@ -87,7 +89,7 @@ func modules(dir string) ([]file, error) {
 	var files []file
 	root := filepath.Join(dir, "lib", "modules")
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() || filepath.Ext(path) != ".ko" {
+		if err != nil || !d.Type().IsRegular() || filepath.Ext(path) != ".ko" && d.Name() != module.DepFile {
 			return err
 		}
 		rel, err := filepath.Rel(dir, path)

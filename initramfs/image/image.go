@@ -33,8 +33,8 @@ import (
 	"github.com/u-root/mkuimage/cpio"
 )
 
-// module is the path of the Go module that holds the supervisor.
-const module = "netdev.test/teardown"
+// goModule is the path of the Go module that holds the supervisor.
+const goModule = "netdev.test/teardown"
 
 // Places in the guest. The supervisor knows them too; it does not import this
 // package, which would make it large.

@@ -133,7 +133,8 @@ func TestBuild(t *testing.T) {
 		Cache:   filepath.Join(dir, "cache"),
 	}
 	write(t, filepath.Join(dir, "mods/lib/modules/6.12/kernel/a.ko"), "module")
-	write(t, filepath.Join(dir, "mods/lib/modules/6.12/modules.dep"), "left out")
+	write(t, filepath.Join(dir, "mods/lib/modules/6.12/modules.dep"), "kernel/a.ko:")
+	write(t, filepath.Join(dir, "mods/lib/modules/6.12/modules.alias"), "left out")
 	fakeBase(t, c.Cache)
 	first := build(t, c)
 	want := map[string]string{
@@ -146,6 +147,7 @@ func TestBuild(t *testing.T) {
 		"lib/modules/6.12":             "",
 		"lib/modules/6.12/kernel":      "",
 		"lib/modules/6.12/kernel/a.ko": "module",
+		"lib/modules/6.12/modules.dep": "kernel/a.ko:",
 	}
 	if diff := cmp.Diff(want, unpack(t, first)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -273,7 +275,7 @@ func TestSources(t *testing.T) {
 	var deps []string
 	for line := range strings.Lines(string(out)) {
 		pkg, embedded, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if rel, ok := strings.CutPrefix(pkg, module+"/"); ok {
+		if rel, ok := strings.CutPrefix(pkg, goModule+"/"); ok {
 			deps = append(deps, rel)
 			if embedded != "[]" {
 				t.Errorf("%s embeds %s, which baseKey does not know of", pkg, embedded)

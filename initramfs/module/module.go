@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -17,7 +18,11 @@ import (
 // into the kernel.
 var ErrAbsent = errors.New("module is not in the image")
 
-// Dir is a folder tree that holds modules as NAME.ko.
+// DepFile is where depmod(8) lists what each module builds on: its file, a colon, and
+// the files of the others, each after those that build on it (modules.dep(5)).
+const DepFile = "modules.dep"
+
+// Dir is a folder tree that holds modules as NAME.ko, and may have a [DepFile].
 type Dir string
 
 // Root is where the image keeps the modules of the kernel that runs.
@@ -75,17 +80,64 @@ func (d Dir) Open(name string) (*os.File, error) {
 }
 
 // Load loads the module with finit_module(2) on the calling thread, with
-// parameters as modprobe takes them. A module that is there already is an
-// error: its parameters could not be set.
+// parameters as modprobe takes them, and before it those that it builds on. A module
+// that is there already is an error: its parameters could not be set.
 func (d Dir) Load(name, parameters string) error {
-	f, err := d.Open(name)
+	path, err := d.file(name)
 	if err != nil {
 		return err
+	}
+	below, err := d.below(path)
+	if err != nil {
+		return err
+	}
+	for _, library := range below {
+		if Loaded(strings.TrimSuffix(filepath.Base(library), ".ko")) {
+			continue
+		}
+		if err := load(library, ""); err != nil {
+			return fmt.Errorf("for module %s: %w", name, err)
+		}
+	}
+	return load(path, parameters)
+}
+
+// below lists the files of the modules that the one in path builds on, in the order
+// in which they can be loaded. Those that are a part of the kernel's image are not
+// among them, and without a [DepFile] there are none.
+func (d Dir) below(path string) ([]string, error) {
+	text, err := os.ReadFile(filepath.Join(string(d), DepFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("what modules build on: %w", err)
+	}
+	for line := range strings.Lines(string(text)) {
+		file, others, _ := strings.Cut(line, ":")
+		if filepath.Join(string(d), file) != path {
+			continue
+		}
+		files := strings.Fields(others)
+		slices.Reverse(files)
+		for i, f := range files {
+			files[i] = filepath.Join(string(d), f)
+		}
+		return files, nil
+	}
+	return nil, nil
+}
+
+// load loads the module in path.
+func load(path, parameters string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("open a module: %w", err)
 	}
 	defer f.Close()
 	if err := unix.FinitModule(int(f.Fd()), parameters, 0); err != nil {
 		Leave()
-		return fmt.Errorf("load module %s %s: %w", name, parameters, err)
+		return fmt.Errorf("load module %s %s: %w", strings.TrimSuffix(filepath.Base(path), ".ko"), parameters, err)
 	}
 	return nil
 }

@@ -5,6 +5,9 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 func TestFile(t *testing.T) {
@@ -25,5 +28,30 @@ func TestFile(t *testing.T) {
 		if err := d.Load("bonding", ""); !errors.Is(err, ErrAbsent) {
 			t.Errorf("Load() of a module that is not there: %v, want %v", err, ErrAbsent)
 		}
+	}
+}
+
+func TestBelow(t *testing.T) {
+	dir := Dir(t.TempDir())
+	at := func(path string) string { return filepath.Join(string(dir), path) }
+	tests := []struct {
+		name, text string
+		want       []string
+	}{
+		{"none", "kernel/net/other.ko: kernel/lib/a.ko\nkernel/net/it.ko:\n", nil},
+		{"two", "kernel/net/it.ko: kernel/lib/high.ko kernel/lib/low.ko\n", []string{at("kernel/lib/low.ko"), at("kernel/lib/high.ko")}},
+		{"not listed", "kernel/net/other.ko:\n", nil},
+	}
+	for _, test := range tests {
+		if err := os.WriteFile(at(DepFile), []byte(test.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := dir.below(at("kernel/net/it.ko"))
+		if diff := cmp.Diff(test.want, got, cmpopts.EquateEmpty()); diff != "" || err != nil {
+			t.Errorf("%s: %v (-want +got):\n%s", test.name, err, diff)
+		}
+	}
+	if got, err := Dir(at("absent")).below(at("absent/it.ko")); got != nil || err != nil {
+		t.Errorf("without %s: %v, %v", DepFile, got, err)
 	}
 }
