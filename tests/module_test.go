@@ -2,7 +2,11 @@ package tests
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"netdev.test/teardown/initramfs/device"
 	"netdev.test/teardown/initramfs/fault"
@@ -22,7 +26,63 @@ func TestModule(t *testing.T) {
 				s.Case(l.spec("/veto="+event, "veto="+event), func(c *guest.C) { l.refused(c, event) })
 			}
 		}
+		for _, sub := range unloadable() {
+			s.Case(sub.spec("/unload-live"), func(c *guest.C) { unloadUnder(c, sub) })
+		}
 	})
+}
+
+// standing are devices that a driver has as long as it is there: fallback tunnels, and
+// the monitor that init_mac80211_hwsim() makes
+// (drivers/net/wireless/virtual/mac80211_hwsim.c).
+var standing = append(slices.Clone(fallbacks), fallback{"hwsim0", "wlan"})
+
+// unloadable are the kinds whose devices are not made by loading their driver, each in
+// its usual way.
+func unloadable() []subject {
+	var all []subject
+	for _, k := range device.Kinds {
+		if len(k.Load.Names) == 0 && k.Ways[0].Name != device.ByModule {
+			all = append(all, subject{k, k.Ways[0]})
+		}
+	}
+	return all
+}
+
+// unloadUnder removes a driver under a device that was made while it was there. One
+// that is in use by what made the device (try_module_get()) refuses, and then the
+// device must be none the worse for it.
+func unloadUnder(c *guest.C, s subject) {
+	c.Provide(s.way.Needs...)
+	name := s.kind.Module
+	if !module.Removable(name) {
+		c.SkipNow("its driver is a part of the kernel's image")
+	}
+	if holders, err := module.Holders(name); err != nil || len(holders) > 0 {
+		c.Unless(err)
+		c.SkipNow(fmt.Sprintf("driver %s cannot be unloaded: %s build on it", name, strings.Join(holders, ", ")))
+	}
+	for _, own := range standing {
+		if own.driver() == name {
+			c.SkipNow("driver " + name + " has a device of its own, and makes another when it is loaded again: " + own.name)
+		}
+	}
+	d := s.plain()
+	c.Must("creation", s.create(c, d))
+	o := c.Do(unloading(name))
+	if !o.Refused() {
+		c.CheckTold(o, true, d.Names()...)
+		if !s.kind.Eager {
+			c.Must("module load", loading{name, s.kind.Idle})
+		}
+		return
+	}
+	s.die(c, d)
+	// What delete_module() and try_stop_module() in kernel/module/main.c refuse with.
+	if o.Errno() == unix.EBUSY {
+		c.SkipNow("driver " + name + " has no exit function")
+	}
+	wantRefusal(c, o, unix.EAGAIN)
 }
 
 // load is a driver that creates devices when it is loaded.

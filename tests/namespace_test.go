@@ -152,6 +152,12 @@ var fallbacks = []fallback{
 	{"sit0", "sit"}, {"ip6tnl0", "ip6tnl"}, {"ip6gre0", "ip6gre"}, {"ip6_vti0", "vti6"},
 }
 
+// driver is the module that registers it.
+func (f fallback) driver() string {
+	k, _ := device.ByName(f.kind)
+	return k.Module
+}
+
 func (f fallback) spec(exit trace.Exit) guest.Spec {
 	k, _ := device.ByName(f.kind)
 	spec := subject{kind: k, way: k.Ways[0]}.spec(fmt.Sprintf("/%s/fallback", exit))

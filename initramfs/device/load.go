@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"unsafe"
@@ -69,13 +68,16 @@ func unloaded(name string) error {
 	return nil
 }
 
+// ByModule is the name of the way to create devices by loading their driver.
+const ByModule = "module"
+
 // loading is the way to create devices by loading their driver with parameters,
 // and to delete them by unloading it. given is the name of the one that the suite
 // looks at: with the last one, taking its name away shows how the driver undoes
 // the others.
 func loading(name, parameters, given string) Way {
 	return Way{
-		Name:  "module",
+		Name:  ByModule,
 		Given: given,
 		// EEXIST is to mean that the module is loaded already (do_init_module() in
 		// kernel/module/main.c of 7.2).
@@ -137,9 +139,8 @@ func removable(name string) Need {
 		if err := e.Load(name); err != nil {
 			return 0, err
 		}
-		// Only a module that was loaded has a state (kernel/module/sysfs.c).
-		if _, err := os.Stat(filepath.Join("/sys/module", name, "initstate")); err != nil {
-			return 0, fmt.Errorf("driver %s is a part of the kernel's image: nothing deletes its devices: %w", name, err)
+		if !module.Removable(name) {
+			return 0, fmt.Errorf("driver %s is a part of the kernel's image: nothing deletes its devices", name)
 		}
 		e.OnClose(func() error { return errors.Join(unloaded(name), e.Load(name)) })
 		return 0, nil

@@ -8,10 +8,10 @@ import (
 // A Card is a network card of the guest, or a port. It leads nowhere: what counts is
 // that the driver finds it.
 type Card struct {
-	Family string // of kinds that it is for
-	Model  string // of QEMU, and its properties
-	Slot   int    // on the PCI bus, 0 for what is not on it
-	End    end    // what QEMU connects it to, where it does not start without
+	Families []string // of kconfigs that build its driver, each of them
+	Model    string   // of QEMU, and its properties
+	Slot     int      // on the PCI bus, 0 for what is not on it
+	End      end      // what QEMU connects it to, where it does not start without
 }
 
 // An end is something in QEMU to which cards are connected: the option that makes it,
@@ -19,8 +19,8 @@ type Card struct {
 type end struct{ option, model, id string }
 
 // onPCI is a card on the PCI bus.
-func onPCI(slot int, family, model string) Card {
-	return Card{Family: family, Model: model, Slot: slot}
+func onPCI(slot int, model string, families ...string) Card {
+	return Card{Families: families, Model: model, Slot: slot}
 }
 
 // to connects the card.
@@ -34,19 +34,19 @@ func (c Card) to(e end) Card {
 var Cards = []Card{e1000, e1000e, i82557, rtl8139, ne2k, pcnet, tulip, vmxnet3, virtioNet, virtioStandby, kvaser, ctucan, parallel}
 
 var (
-	e1000         = onPCI(0x10, "nic", "e1000")
-	e1000e        = onPCI(0x11, "nic", "e1000e")
-	i82557        = onPCI(0x12, "nic", "i82557b")
-	rtl8139       = onPCI(0x13, "nic", "rtl8139")
-	ne2k          = onPCI(0x14, "nic", "ne2k_pci")
-	pcnet         = onPCI(0x15, "nic", "pcnet")
-	tulip         = onPCI(0x16, "nic", "tulip")
-	vmxnet3       = onPCI(0x17, "nic", "vmxnet3")
-	virtioNet     = onPCI(0x18, "nic", "virtio-net-pci")
-	virtioStandby = onPCI(0x19, "virtual", "virtio-net-pci,failover=on")
-	kvaser        = onPCI(0x1a, "can", "kvaser_pci,canbus="+canBus.id).to(canBus)
-	ctucan        = onPCI(0x1b, "can", "ctucan_pci,canbus0="+canBus.id+",canbus1="+canBus.id).to(canBus)
-	parallel      = Card{Family: "virtual", Model: "isa-parallel,chardev=" + nowhere.id}.to(nowhere)
+	e1000         = onPCI(0x10, "e1000", "nic")
+	e1000e        = onPCI(0x11, "e1000e", "nic")
+	i82557        = onPCI(0x12, "i82557b", "nic")
+	rtl8139       = onPCI(0x13, "rtl8139", "nic")
+	ne2k          = onPCI(0x14, "ne2k_pci", "nic")
+	pcnet         = onPCI(0x15, "pcnet", "nic")
+	tulip         = onPCI(0x16, "tulip", "nic")
+	vmxnet3       = onPCI(0x17, "vmxnet3", "nic")
+	virtioNet     = onPCI(0x18, "virtio-net-pci", "nic", "virtual") // virtual has it for net_failover
+	virtioStandby = onPCI(0x19, "virtio-net-pci,failover=on", "virtual")
+	kvaser        = onPCI(0x1a, "kvaser_pci,canbus="+canBus.id, "can").to(canBus)
+	ctucan        = onPCI(0x1b, "ctucan_pci,canbus0="+canBus.id+",canbus1="+canBus.id, "can").to(canBus)
+	parallel      = Card{Families: []string{"virtual"}, Model: "isa-parallel,chardev=" + nowhere.id}.to(nowhere)
 )
 
 // What cards are connected to: a bus for those of CAN, and what swallows everything.

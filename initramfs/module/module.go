@@ -66,6 +66,26 @@ func Loaded(name string) bool {
 	return err == nil
 }
 
+// Removable reports whether the module was loaded, and is no part of the kernel's image.
+// Only one that was loaded has a state (kernel/module/sysfs.c).
+func Removable(name string) bool {
+	_, err := os.Stat(filepath.Join("/sys/module", symbolic(name), "initstate"))
+	return err == nil
+}
+
+// Holders are the modules that build on the loaded one, which keeps it from being unloaded.
+func Holders(name string) ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join("/sys/module", symbolic(name), "holders"))
+	if err != nil {
+		return nil, fmt.Errorf("what builds on module %s: %w", name, err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names, nil
+}
+
 // Open opens the module's file.
 func (d Dir) Open(name string) (*os.File, error) {
 	path, err := d.file(name)

@@ -118,7 +118,8 @@ func cards(k kernel.Kernel) []device.Card {
 		return nil
 	}
 	return slices.DeleteFunc(slices.Clone(device.Cards), func(c device.Card) bool {
-		return len(k.Families) > 0 && !slices.Contains(k.Families, c.Family)
+		built := func(family string) bool { return slices.Contains(k.Families, family) }
+		return len(k.Families) > 0 && !slices.ContainsFunc(c.Families, built)
 	})
 }
 

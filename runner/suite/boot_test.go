@@ -29,7 +29,7 @@ func TestCards(t *testing.T) {
 	}{
 		{nil, len(device.Cards)},
 		{[]string{"basic", "tty"}, 0},
-		{[]string{"basic", "virtual"}, 2},
+		{[]string{"basic", "virtual"}, 3},
 		{[]string{"can"}, 2},
 		{[]string{"nic"}, len(device.Cards) - 4},
 	} {
