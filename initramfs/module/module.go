@@ -73,17 +73,31 @@ func Removable(name string) bool {
 	return err == nil
 }
 
-// Holders are the modules that build on the loaded one, which keeps it from being unloaded.
-func Holders(name string) ([]string, error) {
-	entries, err := os.ReadDir(filepath.Join("/sys/module", symbolic(name), "holders"))
+// Keepers are what the loaded module cannot be unloaded for: the modules that build on
+// it, and [permanent] for one without an exit function (print_unload_info() in
+// kernel/module/procfs.c). Users that come and go are not among them.
+func Keepers(name string) ([]string, error) {
+	text, err := os.ReadFile("/proc/modules")
 	if err != nil {
-		return nil, fmt.Errorf("what builds on module %s: %w", name, err)
+		return nil, fmt.Errorf("what keeps module %s: %w", name, err)
 	}
-	var names []string
-	for _, e := range entries {
-		names = append(names, e.Name())
+	return keepers(string(text), name)
+}
+
+// keepers finds those of the module in the text of /proc/modules: its name, its size, how
+// many use it, and which, each with a comma behind it, or a dash.
+func keepers(text, name string) ([]string, error) {
+	for line := range strings.Lines(text) {
+		fields := strings.Fields(line)
+		if len(fields) < 4 {
+			return nil, fmt.Errorf("malformed line in /proc/modules: %q", line)
+		}
+		if fields[0] != symbolic(name) {
+			continue
+		}
+		return strings.FieldsFunc(strings.TrimPrefix(fields[3], "-"), func(r rune) bool { return r == ',' }), nil
 	}
-	return names, nil
+	return nil, fmt.Errorf("module %s is not loaded", name)
 }
 
 // Open opens the module's file.

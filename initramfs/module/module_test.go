@@ -55,3 +55,34 @@ func TestBelow(t *testing.T) {
 		t.Errorf("without %s: %v, %v", DepFile, got, err)
 	}
 }
+
+func TestKeepers(t *testing.T) {
+	const text = `vport_vxlan 12288 0 - Live 0xffffffffc0a00000
+vxlan 122880 1 vport_vxlan, Live 0xffffffffc0900000
+tun 57344 2 - Live 0xffffffffc0800000
+ne2k_pci 16384 0 - Live 0xffffffffc0700000
+ip6_udp_tunnel 12288 3 vxlan,geneve,bareudp, Live 0xffffffffc0600000
+vrf 40960 0 [permanent], Live 0xffffffffc0500000
+`
+	tests := []struct {
+		name string
+		want []string
+	}{
+		{"vxlan", []string{"vport_vxlan"}},
+		{"ip6_udp_tunnel", []string{"vxlan", "geneve", "bareudp"}},
+		{"tun", nil},
+		{"ne2k-pci", nil},
+		{"vrf", []string{"[permanent]"}},
+	}
+	for _, test := range tests {
+		got, err := keepers(text, test.name)
+		if diff := cmp.Diff(test.want, got, cmpopts.EquateEmpty()); diff != "" || err != nil {
+			t.Errorf("%s: %v (-want +got):\n%s", test.name, err, diff)
+		}
+	}
+	for _, text := range []string{text, "geneve 12288\n"} {
+		if got, err := keepers(text, "geneve"); err == nil {
+			t.Errorf("keepers(%q) = %q, want an error", text, got)
+		}
+	}
+}
